@@ -1,0 +1,116 @@
+"""Every error this package raises on purpose.
+
+* ValidatorError       base; the command line prints these without a traceback
+  - SpecProblems       a spec cannot be used; carries every problem, in file order
+  - UsageError         the call is wrong: a missing file, a flag that does not fit
+  - MissingExtra       an optional package is not installed; says which one to install
+  - ProbeError         an endpoint could not be read
+    + DecodeError      ...or was read, but is not in the format it claims
+  - ServerError        the server of a `server:` block did not start
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from validator.span import Span, excerpt
+
+
+class ValidatorError(Exception):
+    """Base of every deliberate error."""
+
+    exit_code = 1
+
+
+class UsageError(ValidatorError):
+    """The call is wrong, and the message says how to mend it."""
+
+    exit_code = 2
+
+
+class MissingExtra(UsageError):  # noqa: N818 - says what is missing
+    """An optional dependency is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs an extra: pip install 'metrics-validator[{extra}]'")
+
+
+class ProbeError(ValidatorError):
+    """An endpoint could not be read; *cause* is one of the words of `Unreadable.cause`."""
+
+    def __init__(self, cause: str, message: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+class DecodeError(ProbeError):
+    """A payload is not in the format the spec says it is."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("decode", message)
+
+
+class ServerError(ValidatorError):
+    """The server of a `server:` block did not start; *output* is the end of what it printed."""
+
+    def __init__(self, message: str, output: str = "") -> None:
+        super().__init__(message)
+        self.output = output
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a spec: what, where, and what to do about it."""
+
+    message: str
+    span: Span
+    hint: str = ""
+
+
+class SpecProblems(ValidatorError):  # noqa: N818 - they are several
+    """A spec cannot be used; *problems* says everything there is to mend."""
+
+    exit_code = 2
+
+    def __init__(self, problems: tuple[Problem, ...], sources: Mapping[str, str]) -> None:
+        super().__init__("\n".join(f"{p.span}: {p.message}" for p in problems))
+        self.problems = problems
+        self.sources = sources
+
+    def drawn(self) -> str:
+        """Draw every problem with its line of the source and a caret."""
+        count = len(self.problems)
+        drawn = [
+            f"error: {p.message}\n{excerpt(self.sources.get(p.span.file, ''), p.span, p.hint)}"
+            for p in self.problems
+        ]
+        return "\n".join([*drawn, f"{count} problem{'s' if count != 1 else ''}\n"])
+
+
+@dataclass(slots=True)
+class Problems:
+    """Everything found wrong so far; reading goes on after each."""
+
+    found: list[Problem] = field(default_factory=list)
+    sources: dict[str, str] = field(default_factory=dict)
+
+    def add(self, message: str, span: Span, hint: str = "") -> None:
+        """Record a problem, once."""
+        problem = Problem(message, span, hint)
+        if problem not in self.found:
+            self.found.append(problem)
+
+    def raise_if_any(self) -> None:
+        """Raise `SpecProblems` with all problems in the order they stand in the files."""
+        if self.found:
+            files = list(self.sources)
+            order = sorted(
+                self.found,
+                key=lambda p: (
+                    files.index(p.span.file) if p.span.file in files else len(files),
+                    p.span.line,
+                    p.span.column,
+                ),
+            )
+            raise SpecProblems(tuple(order), dict(self.sources))

@@ -1,0 +1,46 @@
+"""Places in a source text, and how to show them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of one source; lines and columns count from 1, the end is exclusive."""
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+NOWHERE = Span("", 1, 1, 1, 1)
+"""The place of what nobody wrote: implied assertions of a spec built in code."""
+
+_WIDTH = 160
+
+
+def excerpt(text: str, span: Span, note: str = "") -> str:
+    """Quote the line of *span* with carets under it and *note* after them."""
+    lines = text.splitlines()
+    margin = " " * len(str(span.line))
+    head = f"{margin}--> {span}\n"
+    if not 0 < span.line <= len(lines):
+        return head + (f"{margin} = {note}\n" if note else "")
+    line = lines[span.line - 1].replace("\t", " ")
+    end = span.end_column if span.end_line == span.line else len(line) + 1
+    start = span.column
+    cut = max(0, start - _WIDTH // 2) if len(line) > _WIDTH else 0
+    line, start, end = line[cut : cut + _WIDTH], start - cut, min(end - cut, _WIDTH + 1)
+    carets = "^" * max(end - start, 1)
+    return (
+        f"{head}"
+        f"{margin} |\n"
+        f"{span.line} | {line}\n"
+        f"{margin} | {' ' * (start - 1)}{carets}{' ' if note else ''}{note}\n"
+    )
