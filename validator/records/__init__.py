@@ -1,0 +1,1 @@
+"""What is known: facts as frozen records, without I/O."""

@@ -1,0 +1,99 @@
+"""What the load phase sent, and what came back."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+TokenSource: TypeAlias = Literal["usage", "chunks"]
+
+OK = "ok"
+CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and how it went.
+
+    Instants are seconds on the monotonic clock, counted from the start of the load phase.
+    """
+
+    index: int
+    model: str
+    due: float
+    """When it should have been sent; in a closed loop, when it was."""
+    sent: float
+    """Just before the request is handed to the client (`t0`)."""
+    done: float
+    """The end of the response, or the moment it failed."""
+    outcome: str
+    """`ok`, or the class of the failure: `status_429`, `timeout`, `connect`, `reset`,
+    `truncated`, `empty`, `malformed`, `api_error`, `cancelled`, `client_error`."""
+    detail: str = ""
+    first_event: float | None = None
+    """The first event of any kind of a stream."""
+    first_token: float | None = None
+    """The first event with content, reasoning or tool-call text of a stream."""
+    last_token: float | None = None
+    """The last such event; for a response that is not streamed, its end."""
+    gaps: array[float] = field(default_factory=lambda: array("d"))
+    """Seconds between successive content events (ITL)."""
+    chunks: int = 0
+    """Content events; a chunk is not a token."""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    token_source: TokenSource | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether content, a finish_reason and a proper end arrived."""
+        return self.outcome == OK
+
+    @property
+    def ttfc(self) -> float | None:
+        """Time to the first event of any kind."""
+        return None if self.first_event is None else self.first_event - self.sent
+
+    @property
+    def ttft(self) -> float | None:
+        """Time to the first token."""
+        return None if self.first_token is None else self.first_token - self.sent
+
+    @property
+    def latency(self) -> float | None:
+        """Time to the last content event."""
+        return None if self.last_token is None else self.last_token - self.sent
+
+    @property
+    def wall(self) -> float:
+        """Time to the end of the response."""
+        return self.done - self.sent
+
+    @property
+    def tpot(self) -> float | None:
+        """Time per output token after the first; undefined for one token or none."""
+        tokens = self.completion_tokens
+        if self.first_token is None or self.last_token is None or tokens is None or tokens < 2:  # noqa: PLR2004 - a gap needs two
+            return None
+        return (self.last_token - self.first_token) / (tokens - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """Every exchange of a load phase, in send order, and how the client itself fared."""
+
+    exchanges: tuple[Exchange, ...]
+    in_flight_max: int = 0
+    lags: tuple[float, ...] = ()
+    """How late the event loop woke up, in seconds, sampled throughout."""
+    cpu_share: float | None = None
+    """CPU seconds of this process per second of the load phase."""
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first start to the last end; 0 when nothing was sent."""
+        if not self.exchanges:
+            return 0.0
+        return max(e.done for e in self.exchanges) - min(e.sent for e in self.exchanges)

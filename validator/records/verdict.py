@@ -1,0 +1,115 @@
+"""What evaluation concludes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+
+from validator.records.observation import Settled
+from validator.span import NOWHERE, Span
+from validator.values import Json
+
+
+class Severity(StrEnum):
+    """How much a failure matters; set by the spec, never by the engine."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """0 for info to 2 for critical."""
+        return ("info", "warning", "critical").index(self.value)
+
+
+class Status(StrEnum):
+    """What became of one assertion."""
+
+    PASS = "pass"  # noqa: S105 - a status, not a password
+    FAIL = "fail"
+    ERROR = "error"  # could not look, or not decidable
+    SKIP = "skip"
+    XFAIL = "xfail"  # failed as announced
+
+
+LOAD = "load"
+ACROSS = "across"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One assertion, decided."""
+
+    name: str
+    status: Status
+    severity: Severity
+    expected: str
+    actual: str
+    endpoint: str | None = None
+    """The endpoint's id; None for assertions about the load or across endpoints."""
+    section: str = ACROSS
+    """Where a report shows it: an endpoint's id, `load` or `across`."""
+    path: str | None = None
+    note: str = ""
+    why: str = ""
+    """Why the author of the spec asks this."""
+    before: str = ""
+    after: str = ""
+    vacuous: bool = False
+    span: Span = NOWHERE
+
+    @property
+    def bad(self) -> bool:
+        """Whether it failed or could not be decided."""
+        return self.status in (Status.FAIL, Status.ERROR)
+
+    def breaks(self, threshold: Severity = Severity.CRITICAL) -> bool:
+        """Say whether this verdict alone makes the run fail."""
+        return self.bad and self.severity.rank >= threshold.rank
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Every verdict of one run, in spec order, and the facts they rest on."""
+
+    title: str
+    target: str
+    verdicts: tuple[Verdict, ...]
+    spec: str = ""
+    """The spec's file, as it was named."""
+    started: str = ""
+    """ISO 8601, UTC."""
+    elapsed: float = 0.0
+    """Seconds."""
+    load: Json = None
+    """The ledger document; None when no load was sent."""
+    settled: Settled | None = None
+    fail_on: Severity = Severity.CRITICAL
+    interrupted: str = ""
+    """Why the run ended early (`interrupted`, `run timeout`); empty when it did not."""
+    remarks: tuple[str, ...] = ()
+    """What a reader should know about the run as a whole: a reused server, an unsettled counter."""
+
+    @property
+    def breaking(self) -> tuple[Verdict, ...]:
+        """The verdicts that make the run fail."""
+        return tuple(v for v in self.verdicts if v.breaks(self.fail_on))
+
+    @property
+    def passed(self) -> bool:
+        """Whether the run as a whole is acceptable: something was judged and nothing broke."""
+        return bool(self.verdicts) and not self.breaking and not self.interrupted
+
+    @property
+    def exit_code(self) -> int:
+        """0 passed, 1 failed, 130 interrupted by the user."""
+        if self.interrupted == "interrupted":
+            return 130
+        return 0 if self.passed else 1
+
+    @property
+    def tally(self) -> Counter[Status]:
+        """How many verdicts have each status."""
+        return Counter(v.status for v in self.verdicts)
