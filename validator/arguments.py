@@ -1,0 +1,125 @@
+"""What a predicate may be given: one place for checking an argument and for its JSON Schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from validator.reference import Reference
+from validator.values import Json, brief, is_number, kind
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A kind of argument: how it is called, read and described to an editor."""
+
+    noun: str
+    read: Callable[[Json], Any]
+    schema: dict[str, Any]
+
+    def __call__(self, value: Any) -> Any:
+        """Return *value* read, a reference untouched; raise ValueError."""
+        return value if isinstance(value, Reference) else self.read(value)
+
+
+def given(form: Form, default: Any = ...) -> Any:
+    """Declare a dataclass field that is an argument of *form*."""
+    if default is ...:
+        return field(metadata={"form": form})
+    return field(default=default, metadata={"form": form})
+
+
+REFERENCE_SCHEMA = {"type": "string", "pattern": r"\$\{[^}]+\}"}
+
+
+def wrong(noun: str, value: Json) -> ValueError:
+    """Return the error for an argument of the wrong kind."""
+    return ValueError(f"expected {noun}, found {kind(value)} {brief(value)}")
+
+
+def _number(value: Json) -> Json:
+    if not is_number(value):
+        raise wrong("a number", value)
+    return value
+
+
+def _text(value: Json) -> Json:
+    if not isinstance(value, str):
+        raise wrong("a text", value)
+    return value
+
+
+def _true(value: Json) -> Json:
+    if value is not True:
+        raise wrong("true", value)
+    return value
+
+
+def _boolean(value: Json) -> Json:
+    if not isinstance(value, bool):
+        raise wrong("true or false", value)
+    return value
+
+
+def _any(value: Json) -> Json:
+    return value
+
+
+def _list(noun: str, form: Form, least: int) -> Callable[[Json], tuple[Any, ...]]:
+    def read(value: Json) -> tuple[Any, ...]:
+        if isinstance(value, tuple):  # read once already, and now again with references resolved
+            value = list(value)
+        if not isinstance(value, list):
+            raise wrong(noun, value)
+        if len(value) < least:
+            raise ValueError(f"expected {noun}, found {len(value)}")
+        return tuple(form(item) for item in value)
+
+    return read
+
+
+def list_of(form: Form, least: int = 1) -> Form:
+    """Return the form of a list with at least *least* items."""
+    noun = f"a list of at least {least}"
+    items = {"anyOf": [form.schema, REFERENCE_SCHEMA]} if form.schema else {}
+    return Form(
+        noun, _list(noun, form, least), {"type": "array", "items": items, "minItems": least}
+    )
+
+
+def one_of(choices: tuple[str, ...], noun: str) -> Form:
+    """Return the form of a word out of *choices*, or of a list of such words."""
+
+    def read(value: Json) -> tuple[str, ...]:
+        words = list(value) if isinstance(value, list | tuple) else [value]
+        if not words:
+            raise ValueError(f"expected {noun}, found an empty list")
+        for word in words:
+            if word not in choices or not isinstance(word, str):
+                known = ", ".join(choices)
+                raise ValueError(f"{wrong(noun, word)}; known: {known}")
+        return tuple(str(word) for word in words)
+
+    word = {"enum": list(choices)}
+    listed = {"type": "array", "items": word, "minItems": 1}
+    return Form(noun, read, {"anyOf": [word, listed]})
+
+
+def _pattern(value: Json) -> Json:
+    if not isinstance(value, str):
+        raise wrong("a regular expression", value)
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    return value
+
+
+NUMBER = Form("a number", _number, {"type": "number"})
+TEXT = Form("a text", _text, {"type": "string"})
+TRUE = Form("true", _true, {"const": True})
+BOOLEAN = Form("true or false", _boolean, {"type": "boolean"})
+ANY = Form("a value", _any, {})
+PATTERN = Form("a regular expression", _pattern, {"type": "string", "format": "regex"})

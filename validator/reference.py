@@ -1,0 +1,85 @@
+"""References that only the load can answer: `${load.ok}`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from validator.query import Query, QueryError, compiled
+from validator.values import Json, brief, kind
+
+PATTERN = re.compile(r"\$\{\s*load((?:\.|\[)[^}]*)\}")
+
+Resolve: TypeAlias = "Callable[[Reference], Json]"
+
+
+class UnresolvedError(ValueError):
+    """The ledger holds no such value; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A text that refers to the ledger; a text that is one reference keeps the value's type."""
+
+    text: str
+    queries: tuple[Query, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Whether the text is one reference and nothing else."""
+        return PATTERN.fullmatch(self.text) is not None
+
+    @property
+    def names(self) -> str:
+        """The names it refers to, as a person writes them: `load.ok`."""
+        return ", ".join(_name(q) for q in self.queries)
+
+    def resolved(self, ledger: Json) -> Json:
+        """Return the value in *ledger*; raise `UnresolvedError` when it is not there."""
+        found = [self._one(query, ledger) for query in self.queries]
+        if self.whole:
+            return found[0]
+        values = iter(found)
+        return PATTERN.sub(lambda _: _text(next(values)), self.text)
+
+    def _one(self, query: Query, ledger: Json) -> Json:
+        if ledger is None:
+            raise UnresolvedError(f"{_name(query)} is unknown: no load was sent")
+        matches = query.select(ledger)
+        if not matches:
+            raise UnresolvedError(f"the ledger has no {_name(query)}")
+        if matches[0].value is None:
+            raise UnresolvedError(f"{_name(query)} was not measured in this load")
+        return matches[0].value
+
+
+def reference(text: str) -> Reference | None:
+    """Return the reference in *text*, None if there is none; raise `QueryError`."""
+    found = [f"${rest.rstrip()}" for rest in PATTERN.findall(text)]
+    if not found:
+        return None
+    queries = tuple(compiled(path) for path in found)
+    for query in queries:
+        if not query.definite:
+            raise QueryError(f"{_name(query)} must name one value")
+    return Reference(text, queries)
+
+
+def _name(query: Query) -> str:
+    return "load" + query.text.removeprefix("$")
+
+
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else brief(value)
+
+
+def shown(value: object) -> str:
+    """Write an argument the way a verdict quotes it."""
+    if isinstance(value, Reference):
+        return value.names
+    if isinstance(value, tuple):
+        return ", ".join(shown(v) for v in value)
+    assert value is None or kind(value)  # type: ignore[arg-type]  # arguments are JSON once read
+    return brief(value)  # type: ignore[arg-type]

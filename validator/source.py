@@ -1,0 +1,277 @@
+"""YAML text with positions: every value remembers the line and column it came from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import yaml
+
+from validator.errors import Problems
+from validator.reference import Reference
+from validator.span import Span
+
+Value: TypeAlias = "bool | int | float | str | list[Node] | dict[str, Node] | Reference | None"
+
+MAX_BYTES = 4 * 1024 * 1024
+MAX_NODES = 500_000
+MAX_DEPTH = 100
+
+_Parser: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_CONSTANTS: dict[str, bool | None] = {
+    "": None, "~": None, "null": None, "Null": None, "NULL": None,
+    "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
+}  # fmt: skip
+_PLAIN = (None, "")  # what the two parsers of PyYAML call the style of an unquoted scalar
+_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,400})")
+_FLOAT = re.compile(r"[-+]?(?=[.0-9])(?:0|[1-9][0-9]*)?(?:\.[0-9]*)?(?:[eE][-+]?[0-9]{1,3})?")
+_TAGS = {
+    "tag:yaml.org,2002:str", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map",
+}  # fmt: skip
+
+
+class Node:
+    """A YAML value and where it was written."""
+
+    # Spans are made when asked for: a spec has many values, and few of them are complained about.
+    __slots__ = ("_key", "_raw", "file", "value")
+
+    def __init__(
+        self, value: Value, file: str, raw: yaml.Node, key: yaml.Node | None = None
+    ) -> None:
+        self.value = value
+        self.file = file
+        self._raw = raw
+        self._key = key
+
+    @property
+    def span(self) -> Span:
+        """Where the value stands."""
+        return _span(self.file, self._raw)
+
+    @property
+    def key_span(self) -> Span:
+        """Where the key of this value stands; the value's own place if it has none."""
+        return self.span if self._key is None else _span(self.file, self._key)
+
+    def with_value(self, value: Value) -> Node:
+        """Return another value in the same place."""
+        return Node(value, self.file, self._raw, self._key)
+
+    def at(self, *keys: str | int) -> Node | None:
+        """Return the node under *keys*, None if there is none."""
+        node: Node = self
+        for key in keys:
+            match node.value:
+                case dict() as members if isinstance(key, str) and key in members:
+                    node = members[key]
+                case list() as items if isinstance(key, int) and key < len(items):
+                    node = items[key]
+                case _:
+                    return None
+        return node
+
+    def plain(self) -> Any:
+        """Return the value without positions."""
+        match self.value:
+            case dict():
+                return {key: node.plain() for key, node in self.value.items()}
+            case list():
+                return [node.plain() for node in self.value]
+        return self.value
+
+    def scalars(self) -> Iterator[Node]:
+        """Yield every scalar below this node."""
+        match self.value:
+            case dict():
+                for node in self.value.values():
+                    yield from node.scalars()
+            case list():
+                for node in self.value:
+                    yield from node.scalars()
+            case _:
+                yield self
+
+
+class _Loader(_Parser):  # type: ignore[misc]  # one of two classes, chosen when the module loads
+    """Composes nodes without YAML 1.1's ideas about what a plain scalar means."""
+
+    def resolve(self, kind: type[yaml.Node], value: object, implicit: object) -> str:  # noqa: ARG002
+        if kind is yaml.ScalarNode:
+            return "tag:yaml.org,2002:str"
+        return "tag:yaml.org,2002:seq" if kind is yaml.SequenceNode else "tag:yaml.org,2002:map"
+
+
+def scalar(text: str) -> bool | int | float | str | None:
+    """Return what a plain YAML 1.2 scalar means; `on`, `12:30` and `010` stay texts."""
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    if text[0] in "-+.0123456789":
+        if _INTEGER.fullmatch(text):
+            return int(text)
+        if _FLOAT.fullmatch(text):
+            try:
+                number = float(text)
+            except ValueError:  # a lone sign or point
+                return text
+            return text if number in (float("inf"), float("-inf")) else number
+    return text
+
+
+def read(text: str, file: str, problems: Problems) -> Node | None:
+    """Compose *text* into nodes; None when it is no YAML at all, with the reason in *problems*."""
+    problems.sources[file] = text
+    start = Span(file, 1, 1, 1, 1)
+    if len(text) > MAX_BYTES:
+        problems.add(f"the spec is larger than {MAX_BYTES // 1024 // 1024} MiB", start)
+        return None
+    if _suspicious(text) and _too_deep(text):
+        problems.add(f"the spec nests deeper than {MAX_DEPTH} levels", start)
+        return None
+    try:
+        loader = _Loader(text)
+        try:
+            root = loader.get_single_node()
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        _complain(error, text, file, problems)
+        return None
+    except (yaml.YAMLError, ValueError) as error:  # characters that YAML does not allow
+        problems.add(f"not YAML: {' '.join(str(error).split())}", start)
+        return None
+    if root is None:
+        problems.add("the spec is empty", start)
+        return None
+    return _Nodes(file, problems).node(root, 0)
+
+
+def _suspicious(text: str) -> bool:
+    """Say whether *text* may nest so deep that composing it would exhaust the C stack."""
+    if re.search(r"^[ \-?:]{300}", text, re.MULTILINE):
+        return True
+    depth = deepest = 0
+    for bracket in re.findall(r"[\[\]{}]", text):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest > MAX_DEPTH
+
+
+def _too_deep(text: str) -> bool:
+    depth = 0
+    try:
+        for event in yaml.parse(text, Loader=_Parser):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                if depth > MAX_DEPTH:
+                    return True
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+    except yaml.YAMLError:
+        return False  # composing will say what is wrong, and stops there
+    return False
+
+
+def _complain(error: yaml.MarkedYAMLError, text: str, file: str, problems: Problems) -> None:
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    lines = text.splitlines()
+    here = lines[line - 1] if line <= len(lines) else ""
+    hint = ""
+    if re.search(r"[{,\[][^\"']*\$\{", here):
+        hint = 'inside { } a reference needs quotes: "${load.ok}"'
+    elif re.search(r"path:\s*\$[^\"']*\[", here):
+        hint = 'inside { } a path with brackets needs quotes: "$.workers[*].id"'
+    elif "\t" in here[: column + 1]:
+        hint = "YAML is indented with spaces, not tabs"
+    message = error.problem or error.context or "not YAML"
+    problems.add(f"not YAML: {message}", Span(file, line, column, line, column + 1), hint)
+
+
+class _Nodes:
+    """Turns composed nodes into ours, once each however often they are aliased."""
+
+    def __init__(self, file: str, problems: Problems) -> None:
+        self._file = file
+        self._problems = problems
+        self._done: dict[int, tuple[Node, int]] = {}
+        self._size = 0
+
+    def node(self, raw: yaml.Node, depth: int) -> Node | None:
+        found = self._node(raw, depth)
+        return None if found is None else found[0]
+
+    def _node(self, raw: yaml.Node, depth: int) -> tuple[Node, int] | None:
+        """Return the node and how many nodes it is when aliases are written out."""
+        if (known := self._done.get(id(raw))) is not None:
+            return known
+        if depth > MAX_DEPTH:
+            self._complain(f"nests deeper than {MAX_DEPTH} levels (an alias of itself?)", raw)
+            return None
+        if raw.tag not in _TAGS:
+            self._complain(f"YAML tags are not used here: {raw.tag}", raw, "leave it out")
+        value: Value
+        size = 1
+        if isinstance(raw, yaml.ScalarNode):
+            value = scalar(raw.value) if raw.style in _PLAIN else raw.value
+        elif isinstance(raw, yaml.SequenceNode):
+            parts = [self._node(item, depth + 1) for item in raw.value]
+            kept = [part for part in parts if part is not None]
+            value = [node for node, _ in kept]
+            size += sum(size for _, size in kept)
+        else:
+            assert isinstance(raw, yaml.MappingNode)
+            value, size = self._members(raw, depth)
+        if size > MAX_NODES:
+            self._complain(f"more than {MAX_NODES} values (aliases of aliases?)", raw)
+            return None
+        done = self._done[id(raw)] = (Node(value, self._file, raw), size)
+        return done
+
+    def _members(self, raw: yaml.MappingNode, depth: int) -> tuple[dict[str, Node], int]:
+        members: dict[str, Node] = {}
+        merged: dict[str, Node] = {}
+        size = 1
+        for raw_key, raw_value in raw.value:
+            if not isinstance(raw_key, yaml.ScalarNode):
+                self._complain("a key must be a text", raw_key)
+                continue
+            key = raw_key.value
+            part = self._node(raw_value, depth + 1)
+            if part is None:
+                continue
+            node = Node(part[0].value, self._file, raw_value, raw_key)
+            size += part[1]
+            if key == "<<" and raw_key.style in _PLAIN:
+                merged.update(self._merged(node))
+            elif key in members:
+                first = members[key].key_span.line
+                self._complain(
+                    f"duplicate key {key!r}", raw_key, f"it stands already in line {first}"
+                )
+            else:
+                members[key] = node
+        return ({**merged, **members} if merged else members), size
+
+    def _merged(self, node: Node) -> dict[str, Node]:
+        match node.value:
+            case dict():
+                return node.value
+            case list():
+                found: dict[str, Node] = {}
+                for item in reversed(node.value):
+                    found.update(self._merged(item))
+                return found
+        hint = "such as an alias of one: *defaults"
+        self._problems.add("'<<' merges a mapping", node.span, hint)
+        return {}
+
+    def _complain(self, message: str, raw: yaml.Node, hint: str = "") -> None:
+        self._problems.add(message, _span(self._file, raw), hint)
+
+
+def _span(file: str, raw: yaml.Node) -> Span:
+    start, end = raw.start_mark, raw.end_mark
+    return Span(file, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
