@@ -1,0 +1,175 @@
+"""The contract every predicate keeps."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from enum import Enum
+from typing import Any, ClassVar, Self, TypeVar
+
+from validator.arguments import REFERENCE_SCHEMA, Form, wrong
+from validator.reference import Reference, Resolve
+from validator.registry import Registry
+from validator.values import KINDS, Json, Kind, kind
+
+P = TypeVar("P", bound="type[Predicate]")
+
+NUMBERS: frozenset[Kind] = frozenset({"number"})
+STRINGS: frozenset[Kind] = frozenset({"string"})
+ARRAYS: frozenset[Kind] = frozenset({"array"})
+OBJECTS: frozenset[Kind] = frozenset({"object"})
+SIZED: frozenset[Kind] = frozenset({"string", "array", "object"})
+ANYTHING: frozenset[Kind] = KINDS
+NOT_NULL: frozenset[Kind] = KINDS - {"null"}
+
+
+class Subject(Enum):
+    """What a predicate is asked about."""
+
+    VALUE = "each matched value"
+    PRESENCE = "whether anything matched"
+    ELEMENTS = "the elements of an array, or several matches together"
+
+
+class Predicate(ABC):
+    """A question with a yes-or-no answer.
+
+    Predicates are immutable and compare by value. They never raise on data: the engine checks
+    *accepts* first and reports any other kind as a mismatch. The dataclass fields are the
+    arguments: one field is given plainly, several as a list (*listed*) or as a mapping.
+    """
+
+    accepts: ClassVar[frozenset[Kind]] = ANYTHING
+    """JSON kinds this predicate has an opinion on."""
+    subject: ClassVar[Subject] = Subject.VALUE
+    listed: ClassVar[bool] = False
+
+    @abstractmethod
+    def holds(self, value: Any) -> bool:
+        """Return whether *value* satisfies this predicate."""
+
+    @abstractmethod
+    def __str__(self) -> str:
+        """Complete the sentence "expected the value to be ..."."""
+
+    def fits(self, value: Json) -> bool:
+        """Say whether *value* is of a kind that this predicate has an opinion on."""
+        return kind(value) in self.accepts
+
+    @property
+    def wanted(self) -> str:
+        """The kinds it accepts, for the note on a value of another kind."""
+        return " or ".join(sorted(self.accepts))
+
+    def explain(self, value: Any) -> str:  # noqa: ARG002 - for those that know more than "no"
+        """Say what about *value* is wrong, when that is not plain from the value."""
+        return ""
+
+    @classmethod
+    def read(cls, argument: Any) -> Self:
+        """Build the predicate from what stands in the spec; raise ValueError."""
+        forms = dict(cls.forms())
+        if len(forms) == 1:
+            (name,) = forms
+            return cls._checked({name: argument})
+        if cls.listed:
+            if not isinstance(argument, list) or len(argument) != len(forms):
+                raise wrong(f"a list [{', '.join(forms)}]", argument)
+            return cls._checked(dict(zip(forms, argument, strict=True)))
+        if not isinstance(argument, dict):
+            raise wrong(f"a mapping with {', '.join(forms)}", argument)
+        if unknown := sorted(argument.keys() - forms.keys()):
+            raise ValueError(f"unknown key {unknown[0]!r}; known: {', '.join(forms)}")
+        return cls._checked(argument)
+
+    @classmethod
+    def _checked(cls, arguments: dict[str, Any]) -> Self:
+        forms = dict(cls.forms())
+        for field in dataclasses.fields(cls):  # type: ignore[arg-type]  # subclasses are dataclasses
+            if field.default is dataclasses.MISSING and field.name not in arguments:
+                raise ValueError(f"{field.name!r} is missing")
+        built = cls(**{name: forms[name](value) for name, value in arguments.items()})
+        if not any(built.references()):
+            built.check()
+        return built
+
+    def check(self) -> None:  # noqa: B027 - most have nothing to add
+        """Raise ValueError when the arguments, each well formed, do not fit together."""
+
+    @classmethod
+    def forms(cls) -> Iterator[tuple[str, Form]]:
+        """Yield the name and form of each argument."""
+        for field in dataclasses.fields(cls):  # type: ignore[arg-type]  # subclasses are dataclasses
+            yield field.name, field.metadata["form"]
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        """Return the JSON Schema of the argument."""
+        forms = dict(cls.forms())
+        schemas = {name: _or_reference(form.schema) for name, form in forms.items()}
+        if len(forms) == 1:
+            return next(iter(schemas.values()))
+        if cls.listed:
+            size = len(forms)
+            return {
+                "type": "array",
+                "prefixItems": list(schemas.values()),
+                "minItems": size,
+                "maxItems": size,
+            }
+        return {"type": "object", "properties": schemas, "additionalProperties": False}
+
+    def references(self) -> Iterator[Reference]:
+        """Yield what only the load can answer."""
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
+            yield from _references(getattr(self, field.name))
+
+    def resolved(self, resolve: Resolve) -> Self:
+        """Return this predicate with its references looked up; raise ValueError."""
+        return self._checked(
+            {
+                field.name: _replaced(getattr(self, field.name), resolve)
+                for field in dataclasses.fields(self)  # type: ignore[arg-type]  # as above
+                if getattr(self, field.name) is not field.default
+            }
+        )
+
+
+def _references(value: Any) -> Iterator[Reference]:
+    match value:
+        case Reference():
+            yield value
+        case tuple() | list():
+            for item in value:
+                yield from _references(item)
+        case dict():
+            for item in value.values():
+                yield from _references(item)
+
+
+def _replaced(value: Any, resolve: Resolve) -> Any:
+    match value:
+        case Reference():
+            return resolve(value)
+        case tuple():
+            return tuple(_replaced(item, resolve) for item in value)
+        case list():
+            return [_replaced(item, resolve) for item in value]
+        case dict():
+            return {key: _replaced(item, resolve) for key, item in value.items()}
+    return value
+
+
+def _or_reference(schema: dict[str, Any]) -> dict[str, Any]:
+    if not schema or schema.get("const") is True or schema.get("type") == "string":
+        return schema
+    return {"anyOf": [schema, REFERENCE_SCHEMA]}
+
+
+PREDICATES: Registry[type[Predicate]] = Registry("predicate")
+
+
+def predicate(name: str) -> Callable[[P], P]:
+    """Make a predicate available in specs as *name*."""
+    return PREDICATES.register(name)  # type: ignore[return-value]  # the registry hands back what it got

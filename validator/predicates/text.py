@@ -1,0 +1,93 @@
+"""Predicates about texts: `starts_with ends_with matches`, and `contains`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from validator.arguments import ANY, PATTERN, TEXT, given
+from validator.predicates.base import STRINGS, Predicate, predicate
+from validator.reference import shown
+from validator.values import Json, same
+
+
+@predicate("starts_with")
+@dataclass(frozen=True, slots=True)
+class StartsWith(Predicate):
+    """The text begins with another.
+
+    ```yaml
+    - {path: $.uuid, starts_with: GPU-}
+    ```
+    """
+
+    accepts = STRINGS
+    text: str = given(TEXT)
+
+    def holds(self, value: str) -> bool:
+        return value.startswith(self.text)
+
+    def __str__(self) -> str:
+        return f"starts with {shown(self.text)}"
+
+
+@predicate("ends_with")
+@dataclass(frozen=True, slots=True)
+class EndsWith(Predicate):
+    """The text ends with another.
+
+    ```yaml
+    - {path: $.uuid, ends_with: -simulated}
+    ```
+    """
+
+    accepts = STRINGS
+    text: str = given(TEXT)
+
+    def holds(self, value: str) -> bool:
+        return value.endswith(self.text)
+
+    def __str__(self) -> str:
+        return f"ends with {shown(self.text)}"
+
+
+@predicate("matches")
+@dataclass(frozen=True, slots=True)
+class Matches(Predicate):
+    r"""A regular expression (Python's) is found in the text; anchor it with `^` and `$`.
+
+    ```yaml
+    - {path: $.version, matches: '^\d+\.\d+'}
+    ```
+    """
+
+    accepts = STRINGS
+    pattern: str = given(PATTERN)
+
+    def holds(self, value: str) -> bool:
+        return re.search(self.pattern, value) is not None
+
+    def __str__(self) -> str:
+        return f"matches {shown(self.pattern)}"
+
+
+@predicate("contains")
+@dataclass(frozen=True, slots=True)
+class Contains(Predicate):
+    """The text contains another, or the array contains an element.
+
+    ```yaml
+    - {path: $.models, contains: openai/gpt-oss-120b}
+    ```
+    """
+
+    accepts = STRINGS | {"array"}
+    part: Json = given(ANY)
+
+    def holds(self, value: str | list[Json]) -> bool:
+        if isinstance(value, str):
+            return isinstance(self.part, str) and self.part in value
+        return any(same(element, self.part) for element in value)
+
+    def __str__(self) -> str:
+        return f"contains {shown(self.part)}"
