@@ -1,0 +1,265 @@
+"""Look at endpoints, and wait for their counters to stop moving.
+
+Looking never fails: what could not be read is a snapshot that says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Hashable,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from validator.decoders import ACCEPT, DECODERS
+from validator.errors import ProbeError
+from validator.probes.http import HttpProbe, session
+from validator.records.observation import Payload, Settled, Snapshot, Unreadable
+from validator.spec.model import Endpoint, Settle, Target
+from validator.values import Json, printable
+
+if TYPE_CHECKING:
+    import httpx
+
+Clock: TypeAlias = Callable[[], float]
+"""Monotonic seconds since the run began."""
+
+Sleep: TypeAlias = Callable[[float], Awaitable[None]]
+
+Snapshots: TypeAlias = Mapping[str, Snapshot]
+"""By endpoint id."""
+
+Fingerprint: TypeAlias = Callable[[Snapshots], Mapping[str, Hashable]]
+"""Picks out, by endpoint id, the values that deltas ask about."""
+
+Content: TypeAlias = Callable[[Snapshots], Collection[str]]
+"""Names the endpoints whose deltas all hold."""
+
+_AT_ONCE = 16
+_LARGE = 1024 * 1024
+_SHORTEST_PAUSE = 0.01
+_QUOTED = 120
+_NOTHING = object()
+
+
+class Reader(Protocol):
+    """Something that reads one endpoint, in less than its own timeout if *within* is less."""
+
+    async def read(self, endpoint: Endpoint, *, within: float | None = None) -> Snapshot:
+        """Read *endpoint* once; never raises but for cancellation."""
+        ...
+
+
+@asynccontextmanager
+async def watching(target: Target, clock: Clock) -> AsyncIterator[Observer]:
+    """Open what the reads of one run share."""
+    async with session() as client:
+        yield Observer(client, target, clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Observer:
+    """Reads the endpoints of one target."""
+
+    client: httpx.AsyncClient
+    target: Target
+    clock: Clock
+
+    async def look(
+        self, endpoints: Sequence[Endpoint], *, sequential: bool = False
+    ) -> dict[str, Snapshot]:
+        """Read every endpoint once: all at the same time, or in order if *sequential*.
+
+        Those marked `read_last` come after all others, one by one.
+        """
+        first = [endpoint for endpoint in endpoints if not endpoint.read_last]
+        last = [endpoint for endpoint in endpoints if endpoint.read_last]
+        found = await _each(first, self.read, at_once=1 if sequential else _AT_ONCE)
+        found |= await _each(last, self.read, at_once=1)
+        return {endpoint.id: found[endpoint.id] for endpoint in endpoints}
+
+    async def read(self, endpoint: Endpoint, *, within: float | None = None) -> Snapshot:
+        """Read *endpoint* once; never raises but for cancellation."""
+        taken = self.clock()
+        status: int | None = None
+        document: Json = None
+        error: Unreadable | None = None
+        try:
+            payload = await self._probe(endpoint, within).fetch()
+            status = payload.status
+            _check_status(payload, endpoint.statuses)
+            document = await _decoded(payload, endpoint)
+        except ProbeError as failure:
+            error = Unreadable(failure.cause, str(failure))
+        return Snapshot(endpoint.id, document, error, status, taken, self.clock() - taken)
+
+    def _probe(self, endpoint: Endpoint, within: float | None) -> HttpProbe:
+        # By lower case: what an endpoint says about a header replaces what the target says.
+        headers = {
+            name.lower(): (name, value)
+            for name, value in (
+                ("Accept", ACCEPT[endpoint.decoder]),
+                *self.target.headers,
+                *endpoint.headers,
+            )
+        }
+        return HttpProbe(
+            self.client,
+            self.target.url + endpoint.path,
+            method=endpoint.method,
+            headers=tuple(headers.values()),
+            body=endpoint.body,
+            timeout=endpoint.timeout if within is None else min(endpoint.timeout, within),
+            max_bytes=endpoint.max_bytes,
+            follow=not any(300 <= status < 400 for status in endpoint.statuses),  # noqa: PLR2004 - the redirects of HTTP
+        )
+
+
+async def settle(  # noqa: PLR0913 - what to watch, how long, what counts, and the world
+    observer: Reader,
+    endpoints: Sequence[Endpoint],
+    plan: Settle,
+    *,
+    fingerprint: Fingerprint,
+    content: Content,
+    clock: Clock,
+    sleep: Sleep = asyncio.sleep,
+    sequential: bool = False,
+) -> Settled:
+    """Poll *endpoints* until their values are still and every delta holds, or time is up.
+
+    One that hangs costs its timeout once and is not polled again; nor are those marked
+    `read_last` ever.
+    """
+    began = clock()
+    deadline = began + plan.within
+    watched = {e.id: Stillness(plan.stable_for) for e in endpoints if not e.read_last}
+    polled = [endpoint for endpoint in endpoints if endpoint.id in watched]
+    latest: dict[str, Snapshot] = {}
+    satisfied: set[str] = set()
+    polls = 0
+
+    async def read(endpoint: Endpoint) -> Snapshot | None:
+        left = deadline - clock()
+        if left <= 0:
+            return None
+        snapshot = await observer.read(endpoint, within=left)
+        # Cut off by our own deadline: that says nothing about the endpoint.
+        return None if left < endpoint.timeout and _timed_out(snapshot) else snapshot
+
+    while polled and clock() < deadline:
+        due = clock() + plan.every
+        seen = await _each(polled, read, at_once=1 if sequential else _AT_ONCE)
+        polls += 1
+        latest |= seen
+        values = fingerprint(latest)
+        for name, snapshot in seen.items():
+            if snapshot.error is None:
+                watched[name].see(snapshot.taken, values.get(name))
+            else:
+                watched[name].lose_sight()
+        satisfied = {name for name in content(latest) if name in watched and watched[name].seen}
+        polled = [e for e in polled if e.id not in seen or not _timed_out(seen[e.id])]
+        if all(e.id in satisfied and watched[e.id].still for e in polled):
+            break
+        now = clock()
+        await sleep(max(min(max(due - now, _SHORTEST_PAUSE), deadline - now), 0))
+
+    return Settled(
+        settled=all(one.seen and not one.moving for one in watched.values()),
+        elapsed=clock() - began,
+        polls=polls,
+        waiting_for=tuple(
+            name for name, one in watched.items() if name not in satisfied or one.moving
+        ),
+        moving=tuple(name for name, one in watched.items() if one.moving),
+    )
+
+
+@dataclass(slots=True)
+class Stillness:
+    """How long one endpoint's values have been the same, told one look after another."""
+
+    stable_for: float
+    _at: float = 0.0
+    _values: Hashable = _NOTHING
+    _since: float | None = None
+    _moved: float | None = None
+
+    def see(self, at: float, values: Hashable) -> None:
+        """Take in what a look at instant *at* found."""
+        if self._values not in (_NOTHING, values):
+            self._since = self._moved = at
+        elif self._since is None:
+            self._since = at
+        self._at, self._values = at, values
+
+    def lose_sight(self) -> None:
+        """Take in that a look found nothing: who knows what it did meanwhile."""
+        self._since = None
+
+    @property
+    def seen(self) -> bool:
+        """Whether the last look found something."""
+        return self._since is not None
+
+    @property
+    def still(self) -> bool:
+        """Whether the values have been seen to be the same for long enough."""
+        return self._since is not None and self._at - self._since >= self.stable_for
+
+    @property
+    def moving(self) -> bool:
+        """Whether the values were seen to change, and not long enough ago."""
+        return self._moved is not None and self._at - self._moved < self.stable_for
+
+
+async def _each(
+    endpoints: Sequence[Endpoint],
+    read: Callable[[Endpoint], Awaitable[Snapshot | None]],
+    *,
+    at_once: int,
+) -> dict[str, Snapshot]:
+    """Read all *endpoints*, in order if one *at_once*; leave out those that gave None."""
+    turns = asyncio.Semaphore(at_once)
+
+    async def in_turn(endpoint: Endpoint) -> Snapshot | None:
+        async with turns:  # first come, first served
+            return await read(endpoint)
+
+    async with asyncio.TaskGroup() as reads:
+        tasks = [reads.create_task(in_turn(endpoint)) for endpoint in endpoints]
+    found = [task.result() for task in tasks]
+    return {snapshot.endpoint: snapshot for snapshot in found if snapshot is not None}
+
+
+def _timed_out(snapshot: Snapshot) -> bool:
+    return snapshot.error is not None and snapshot.error.cause == "timeout"
+
+
+def _check_status(payload: Payload, expected: tuple[int, ...]) -> None:
+    if payload.status in expected:
+        return
+    wanted = " or ".join(str(status) for status in expected)
+    text = f"HTTP {payload.status}, expected {wanted}"
+    # An error page says why; its line breaks and control characters would not help.
+    body = payload.body[: 8 * _QUOTED].decode("utf-8", "replace")
+    said = printable(" ".join(body.split()))
+    if said:
+        text += f": {said if len(said) <= _QUOTED else said[: _QUOTED - 1] + '…'}"
+    raise ProbeError("status", text)
+
+
+async def _decoded(payload: Payload, endpoint: Endpoint) -> Json:
+    decode = DECODERS[endpoint.decoder]
+    if len(payload.body) > _LARGE:  # long enough to keep the other reads from their sockets
+        return await asyncio.to_thread(decode, payload, endpoint.max_depth)
+    return decode(payload, endpoint.max_depth)

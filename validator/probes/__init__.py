@@ -1,0 +1,1 @@
+"""Ways to get a payload. One kind of place per file."""
