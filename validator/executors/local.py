@@ -1,0 +1,115 @@
+"""Load from this process, on one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from array import array
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from validator.drivers.base import Driver, Sender
+from validator.pacing import Burst, Pacer
+from validator.records.load import CANCELLED, Exchange, LoadResult
+
+LAG_EVERY: Final = 0.01
+"""Seconds between two looks at how late the event loop wakes up."""
+
+OnExchange: TypeAlias = Callable[[Exchange, int], None]
+"""Told of each exchange as it ends, and how many are then in flight."""
+
+
+def ignore(exchange: Exchange, in_flight: int) -> None:
+    """Tell nobody."""
+
+
+@dataclass(slots=True)
+class Collector:
+    """What a load phase has brought home so far; good at any time, also after a cancellation."""
+
+    exchanges: list[Exchange] = field(default_factory=list)
+    in_flight: int = 0
+    in_flight_max: int = 0
+    lags: array[float] = field(default_factory=lambda: array("d"))
+    cpu_share: float | None = None
+
+    def started(self) -> None:
+        """Count one more request in flight."""
+        self.in_flight += 1
+        self.in_flight_max = max(self.in_flight_max, self.in_flight)
+
+    def ended(self, exchange: Exchange) -> None:
+        """Keep a finished exchange."""
+        self.in_flight -= 1
+        self.exchanges.append(exchange)
+
+    def result(self) -> LoadResult:
+        """Return what has ended so far as a record, in send order."""
+        return LoadResult(
+            tuple(sorted(self.exchanges, key=lambda e: (e.sent, e.index))),
+            self.in_flight_max,
+            tuple(self.lags),
+            self.cpu_share,
+        )
+
+
+async def run(  # noqa: PLR0913 - what to send, how fast, and whom to tell
+    driver: Driver,
+    indices: Iterable[int],
+    concurrency: int,
+    *,
+    pacer: Pacer = Burst(),  # noqa: B008 - a frozen value
+    on_exchange: OnExchange = ignore,
+    collector: Collector | None = None,
+) -> LoadResult:
+    """Send every request of *indices*, at most *concurrency* at a time, and wait for all.
+
+    When cancelled, so are the requests in flight; *collector* then has them and all before.
+    """
+    found = Collector() if collector is None else collector
+    schedule = enumerate(indices)
+    began = time.perf_counter()
+
+    def clock() -> float:
+        return time.perf_counter() - began
+
+    async def work(sender: Sender) -> None:
+        for sent, index in schedule:  # one iterator for all: whoever is free takes the next
+            due = pacer.due(sent)
+            if due is not None and (early := due - clock()) > 0:
+                await asyncio.sleep(early)
+            found.started()
+            exchange = await sender.send(index, due)
+            found.ended(exchange)
+            on_exchange(exchange, found.in_flight)
+            if exchange.outcome == CANCELLED:
+                return
+
+    async with driver.open(clock, concurrency) as sender:
+        began = time.perf_counter()  # opening a driver, with its imports, is not load
+        async with _measuring(found), asyncio.TaskGroup() as workers:
+            for _ in range(concurrency):
+                workers.create_task(work(sender))
+    return found.result()
+
+
+@asynccontextmanager
+async def _measuring(found: Collector) -> AsyncIterator[None]:
+    """Watch how this process fares: a late client makes late latencies."""
+
+    async def watch() -> None:
+        while True:
+            asleep = time.perf_counter()
+            await asyncio.sleep(LAG_EVERY)
+            found.lags.append(max(0.0, time.perf_counter() - asleep - LAG_EVERY))
+
+    watcher = asyncio.create_task(watch())
+    wall, cpu = time.perf_counter(), time.process_time()
+    try:
+        yield
+    finally:
+        found.cpu_share = (time.process_time() - cpu) / (time.perf_counter() - wall)
+        watcher.cancel()
+        await asyncio.wait([watcher])
