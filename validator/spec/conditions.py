@@ -1,0 +1,105 @@
+"""The conditions of an assertion: predicates, measures and quantifiers, checked for sense."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, replace
+from typing import Any
+
+from validator.errors import Problems
+from validator.measures import MEASURES, Measure, Reach
+from validator.predicates import PREDICATES, Predicate, Subject
+from validator.source import Node
+from validator.spec.model import Ask, Condition, Derive, Over, Quantifier, Quantify
+from validator.spec.written import PREDICATE_PREFIX
+
+_QUANTIFIERS = {q.value: q for q in Quantifier}
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a condition stands in, as far as it decides what makes sense."""
+
+    has_load: bool
+    on_ledger: bool = False
+    over: Over = Over.AFTER
+    of_number: str = ""
+    """The measure around it, if any: what is asked about is a number then."""
+    of_change: bool = False
+
+
+def condition(written: Any, node: Node, around: Surroundings, problems: Problems) -> Condition:
+    """Return the condition in *node*, whose checked form is *written*."""
+    parts: list[Ask | Derive | Quantify] = []
+    members = node.value
+    assert isinstance(members, dict)
+    for key, member in members.items():
+        if key in PREDICATES:
+            predicate = getattr(written, PREDICATE_PREFIX + key)
+            _check_predicate(key, predicate, member, around, problems)
+            parts.append(Ask(predicate))
+        elif key in MEASURES:
+            inner = getattr(written, PREDICATE_PREFIX + key)
+            parts.append(_derive(key, inner, member, around, problems))
+        elif key in _QUANTIFIERS:
+            inner = getattr(written, PREDICATE_PREFIX + key)
+            found = _inner(key, inner, member, around, problems)
+            parts.append(Quantify(_QUANTIFIERS[key], found))
+    return tuple(parts)
+
+
+def _inner(
+    key: str, written: Any, node: Node, around: Surroundings, problems: Problems
+) -> Condition:
+    if written is None:
+        problems.add(f"{key}: expected a mapping, found nothing", node.key_span)
+        return ()
+    found = condition(written, node, around, problems)
+    if not found:
+        problems.add(f"{key} needs a predicate", node.key_span, f"such as {key}: {{ge: 1}}")
+    return found
+
+
+def _derive(key: str, written: Any, node: Node, around: Surroundings, problems: Problems) -> Derive:
+    kind = MEASURES[key]
+    if kind.reach is Reach.CHANGE:
+        _check_change(key, node, around, problems)
+    elif around.of_number and kind.reach in (Reach.VALUE, Reach.MATCHES):
+        problems.add(f"{key} of a number makes no sense", node.key_span)
+    deeper = replace(
+        around, of_number=key, of_change=around.of_change or kind.reach is Reach.CHANGE
+    )
+    names = [f.name for f in dataclasses.fields(kind)]  # type: ignore[arg-type]  # measures are dataclasses
+    options = {n: getattr(written, n) for n in names if getattr(written, n, None) is not None}
+    measure: Measure = kind(**options)
+    return Derive(measure, _inner(key, written, node, deeper, problems))
+
+
+def _check_change(key: str, node: Node, around: Surroundings, problems: Problems) -> None:
+    if around.of_change:
+        problems.add(f"{key} of a change makes no sense", node.key_span)
+    if around.on_ledger:
+        problems.add(
+            f"{key} compares before and after the load; the ledger is made by the load",
+            node.key_span,
+            "ask about the value itself",
+        )
+    elif not around.has_load:
+        problems.add(
+            f"{key} compares before and after the load, and this spec sends none",
+            node.key_span,
+            "add a load: block",
+        )
+    elif around.over is Over.BEFORE:
+        problems.add(f"{key} looks before and after; `over: before` looks once", node.key_span)
+
+
+def _check_predicate(
+    key: str, predicate: Predicate, node: Node, around: Surroundings, problems: Problems
+) -> None:
+    if around.of_number and predicate.subject is not Subject.VALUE:
+        problems.add(f"{key} asks about matches; {around.of_number} is a number", node.key_span)
+    elif around.of_number and "number" not in predicate.accepts:
+        problems.add(
+            f"{key} asks about {predicate.wanted}; {around.of_number} is a number", node.key_span
+        )

@@ -1,0 +1,123 @@
+"""What is wrong with a spec's form: pydantic's errors, put in our words at their place."""
+
+from __future__ import annotations
+
+import types
+import typing
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from validator.errors import Problems
+from validator.reference import Reference
+from validator.registry import suggest
+from validator.source import Node
+from validator.span import Span
+from validator.spec.references import UNKNOWN
+from validator.spec.written import Written
+from validator.values import brief, kind
+
+_WANTED = {
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "dict_type": "a mapping",
+    "list_type": "a list",
+    "string_type": "a text",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+}
+
+
+def complain(model: type[Written], node: Node, problems: Problems) -> None:
+    """Add to *problems* everything that keeps *node* from being a *model*."""
+    try:
+        model.model_validate(node.plain(), by_alias=True)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False):
+            _complain(model, detail, node, problems)
+
+
+def _complain(model: type[Written], detail: ErrorDetails, root: Node, problems: Problems) -> None:
+    keys = detail["loc"]
+    found = detail["input"]
+    if found is UNKNOWN:  # complained about when it was looked up
+        return
+    node = _deepest(root, keys)
+    last = str(keys[-1]) if keys else ""
+    match detail["type"]:
+        case "missing":
+            problems.add(f"{last!r} is missing", node.key_span)
+        case "extra_forbidden":
+            parent = _model_at(model, keys[:-1])
+            noun, nouns = parent.nouns if parent else ("key", "keys")
+            known = _keys(parent) if parent else []
+            problems.add(f"unknown {noun} {last!r}", node.key_span, suggest(last, known, nouns))
+        case "value_error":
+            text = str(detail["ctx"]["error"])
+            hint = getattr(detail["ctx"]["error"], "hint", "")
+            span = _inside(node.span, getattr(detail["ctx"]["error"], "at", None))
+            problems.add(f"{last}: {text}" if last else text, span, hint)
+        case other:
+            wanted = _WANTED.get(other, detail["msg"])
+            if isinstance(found, Reference):
+                text = f"{last}: expected {wanted}, which must be known before the load"
+            else:
+                text = f"{last}: expected {wanted}, found {_found(found)}"
+            problems.add(text, node.span)
+
+
+def _found(value: Any) -> str:
+    return f"{kind(value)} {brief(value)}" if value is not None else "nothing"
+
+
+def _deepest(node: Node, keys: tuple[int | str, ...]) -> Node:
+    """Return the node that *keys* lead to, or the last one on the way that exists."""
+    for key in keys:
+        inner = node.at(key)
+        if inner is None:
+            break
+        node = inner
+    return node
+
+
+def _inside(span: Span, at: int | None) -> Span:
+    """Return the place *at* characters into a one-line text."""
+    if at is None or span.line != span.end_line or span.column + at >= span.end_column:
+        return span
+    return Span(span.file, span.line, span.column + at, span.line, span.end_column)
+
+
+def _keys(model: type[Written]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_at(model: type[Written], keys: tuple[int | str, ...]) -> type[Written] | None:
+    """Return the model of the mapping that *keys* lead to."""
+    hint: Any = model
+    for key in keys:
+        hint = _stripped(hint)
+        if isinstance(hint, type) and issubclass(hint, Written):
+            fields = {field.alias or name: field for name, field in hint.model_fields.items()}
+            if key not in fields:
+                return None
+            hint = fields[str(key)].annotation
+        elif typing.get_origin(hint) in (list, dict):
+            hint = typing.get_args(hint)[-1]
+        else:
+            return None
+    hint = _stripped(hint)
+    return hint if isinstance(hint, type) and issubclass(hint, Written) else None
+
+
+def _stripped(hint: Any) -> Any:
+    """Return what is inside Optional and Annotated."""
+    while True:
+        if typing.get_origin(hint) is typing.Annotated:
+            hint = typing.get_args(hint)[0]
+        elif typing.get_origin(hint) in (types.UnionType, typing.Union):
+            hint = next(a for a in typing.get_args(hint) if a is not type(None))
+        else:
+            return hint

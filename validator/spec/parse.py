@@ -1,0 +1,506 @@
+"""The way from a spec's text to a `Spec`: every problem is collected, none stops the reading."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import ValidationError
+
+from validator.drivers import DRIVERS, Connection, Driver
+from validator.errors import Problems, UsageError
+from validator.records.verdict import Severity
+from validator.source import Node, read
+from validator.span import Span
+from validator.spec import explanations
+from validator.spec.model import (
+    Assertion,
+    Endpoint,
+    ExprAssertion,
+    LoadPlan,
+    PathAssertion,
+    ServerPlan,
+    Settle,
+    Spec,
+    Target,
+)
+from validator.spec.promises import IMPLIED_LOAD, Promises
+from validator.spec.references import References, is_secret
+from validator.spec.written import (
+    CommonLoad,
+    EndpointBlock,
+    LoadBlock,
+    ServerBlock,
+    SettleBlock,
+    SpecFile,
+    TargetBlock,
+    Written,
+)
+
+W = TypeVar("W", bound=Written)
+
+_HARMLESS_HEADERS = {"accept", "accept-encoding", "accept-language", "content-type", "user-agent"}
+_SHORTEST_SECRET = 4
+"""A shorter text would be found everywhere, and is no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value given outside the file: *keys* lead to it, *label* is the flag that gave it."""
+
+    label: str
+    keys: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the caller decides instead of the file."""
+
+    url: str | None = None
+    variables: tuple[tuple[str, str], ...] = ()
+    settings: tuple[Setting, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    free_port: Callable[[], int] = lambda: 1
+    """Finds a port for `server:`; the default is for reading a spec without running it."""
+
+
+def load_spec(source: str | Path, overrides: Overrides | None = None) -> Spec:
+    """Read the spec in a file; raise `SpecProblems` with everything wrong with it.
+
+    Raises `UsageError` when the file cannot be read.
+    """
+    path = Path(source)
+    return parse(_text(path), str(source), overrides, folder=path.parent)
+
+
+def parse(
+    text: str, file: str = "<spec>", overrides: Overrides | None = None, folder: Path | None = None
+) -> Spec:
+    """Return the spec in *text*; includes are looked for relative to *folder*."""
+    problems = Problems()
+    spec = _Reading(problems, overrides or Overrides()).root(text, file, folder or Path())
+    problems.raise_if_any()
+    assert spec is not None  # nothing is missing without a problem
+    return spec
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not UTF-8 text (byte {error.start})") from error
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one file brings: its own and what it includes."""
+
+    endpoints: tuple[Endpoint, ...]
+    assertions: tuple[ExprAssertion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a file stands among those that include it."""
+
+    prefix: str
+    """Before the ids of its endpoints."""
+    folder: Path
+    variables: Mapping[str, Node]
+    """Those of the including files, which win over its own."""
+    chain: tuple[str, ...]
+    """The files that lead to it, itself last."""
+    defaults: TargetBlock
+    """The root's target, whose bounds hold for every endpoint that sets none."""
+
+
+class _Reading:
+    """One reading of a root file and all it includes."""
+
+    def __init__(self, problems: Problems, overrides: Overrides) -> None:
+        self._problems = problems
+        self._overrides = overrides
+        self._secrets: set[str] = set()
+
+    def root(self, text: str, file: str, folder: Path) -> Spec | None:
+        node = read(text, file, self._problems)
+        if node is None:
+            return None
+        if not isinstance(node.value, dict):
+            self._problems.add("a spec is a mapping", node.span, "it starts with version: 1")
+            return None
+        node = self._with_settings(node)
+        variables = {**_members(node, "vars"), **self._variables(file)}
+        has_server = node.at("server") is not None
+        references = References(self._problems, self._overrides.environment, variables)
+        references.port = self._port(node, references) if has_server else None
+        node = references.resolved(node)
+        references.guard_variables()
+        self._secrets |= references.secrets
+        written = _written(SpecFile, node)
+        if written is None:
+            explanations.complain(SpecFile, node, self._problems)
+        has_load = node.at("load") is not None
+        if not has_load:
+            for span in references.load_spans:
+                self._problems.add("a reference to the load, and this spec sends none", span)
+        promises = Promises(self._problems, has_load=has_load)
+        target = self._target(node.at("target"), node, references.port)
+        defaults = _written(TargetBlock, node.at("target")) or TargetBlock()
+        part = self._part(node, promises, _Place("", folder, variables, (file,), defaults))
+        load = self._load(node.at("load"), promises, target)
+        if not (part.endpoints or part.assertions or load):
+            self._problems.add(
+                "a spec without assertions judges nothing", node.span, "add endpoints: with assert:"
+            )
+        if self._problems.found:
+            return None
+        assert written is not None
+        return Spec(
+            title=written.title or Path(file).stem,
+            file=file,
+            target=target,
+            endpoints=part.endpoints,
+            assertions=part.assertions,
+            server=self._server(node.at("server")),
+            load=load,
+            settle=_settle(_written(SettleBlock, node.at("settle"))),
+            sequential=written.sequential,
+            timeout=written.timeout,
+            secrets=tuple(sorted(s for s in self._secrets if len(s) >= _SHORTEST_SECRET)),
+        )
+
+    # What the caller gave
+
+    def _with_settings(self, root: Node) -> Node:
+        for setting in self._overrides.settings:
+            node = read(setting.text, setting.label, self._problems) if setting.text else None
+            if node is None:
+                continue
+            if setting.keys[0] in ("load", "server") and root.at(setting.keys[0]) is None:
+                raise UsageError(f"{setting.label}: the spec has no {setting.keys[0]}: block")
+            root = _placed(root, setting.keys, node)
+        return root
+
+    def _variables(self, file: str) -> dict[str, Node]:
+        found = {}
+        for name, text in self._overrides.variables:
+            node = read(text or "''", f"--var {name}", self._problems)
+            if node is not None:
+                found[name] = node
+        del file
+        return found
+
+    def _port(self, node: Node, references: References) -> Callable[[], int]:
+        """Return the port of the server to start: the target's own, else a free one."""
+        url = node.at("target", "url")
+        chosen: list[int] = []
+
+        def port() -> int:
+            if not chosen:
+                explicit = None
+                if url is not None and "${port}" not in str(url.value):
+                    resolved = references.resolved(url).value
+                    explicit = _explicit_port(resolved) if isinstance(resolved, str) else None
+                chosen.append(explicit or self._overrides.free_port())
+            return chosen[0]
+
+        return port
+
+    # The blocks of a spec
+
+    def _target(self, node: Node | None, root: Node, port: Callable[[], int] | None) -> Target:
+        written = _written(TargetBlock, node) or TargetBlock()
+        url = written.url
+        if self._overrides.url is not None:
+            try:
+                url = TargetBlock.model_validate({"url": self._overrides.url}).url
+            except ValidationError:
+                raise UsageError(
+                    f"--url: expected a base URL such as http://localhost:8000, "
+                    f"found {self._overrides.url!r}"
+                ) from None
+        elif url is None and (node is None or node.at("url") is None):
+            self._problems.add(
+                "no target: where is the server?", root.span, "add target: {url: …} or use --url"
+            )
+        if url is not None and port is not None and _explicit_port(url) is None:
+            url = _with_port(url, port())
+        headers = written.headers or {}
+        self._guard(written.api_key, *_secret_headers(headers))
+        if url is not None and (password := urlsplit(url).password):
+            self._guard(password)
+        return Target(url or "", written.api_key or "", tuple(headers.items()))
+
+    def _guard(self, *texts: str | None) -> None:
+        self._secrets.update(text for text in texts if text)
+
+    def _server(self, node: Node | None) -> ServerPlan | None:
+        written = _written(ServerBlock, node)
+        if written is None:
+            return None
+        self._guard(*(v for k, v in (written.env or {}).items() if is_secret(k)))
+        return ServerPlan(
+            command=written.command,
+            ready=written.ready,
+            reuse=written.reuse,
+            env=tuple((written.env or {}).items()),
+            **_given(within=written.within),
+        )
+
+    def _load(self, node: Node | None, promises: Promises, target: Target) -> LoadPlan | None:
+        if node is None:
+            return None
+        listed = node.at("assert")
+        assertions: list[PathAssertion] = []
+        for item in _items(listed):
+            assertion = promises.about_load(item)
+            if assertion is not None:
+                assertions.append(assertion)
+        if listed is not None and not _items(listed):
+            self._problems.add(
+                "an empty list of assertions",
+                listed.span,
+                "leave it out: success_rate ≥ 0.9 is implied",
+            )
+        written = _written(LoadBlock, node)
+        if written is None:
+            return None
+        connection = Connection(target.url, target.api_key, written.timeout or 60.0)
+        driver = self._driver(written, node, connection)
+        if driver is None:
+            return None
+        given = tuple(assertions) or IMPLIED_LOAD[:1]
+        return LoadPlan(
+            driver=driver,
+            requests=written.requests,
+            concurrency=written.concurrency or 1,
+            assertions=(*given, *IMPLIED_LOAD[1:]),
+            span=node.span,
+        )
+
+    def _driver(self, written: LoadBlock, node: Node, connection: Connection) -> Driver | None:
+        name = written.driver or "chat"
+        kind: Any = DRIVERS[name]
+        options: dict[str, Any] = {}
+        own = {f.name: f for f in fields(kind) if f.name != "connection"}
+        common = {f.alias or n for n, f in CommonLoad.model_fields.items()}
+        assert isinstance(node.value, dict)
+        for key, member in node.value.items():
+            if key in common:
+                continue
+            if key not in own:
+                hint = f"it knows: {', '.join(own)}"
+                self._problems.add(f"the driver {name} has no {key!r}", member.key_span, hint)
+                continue
+            value = getattr(written, key)
+            options[key] = tuple(value) if isinstance(value, list) else value
+        try:
+            return kind(connection=connection, **options)  # type: ignore[no-any-return]  # a Driver
+        except TypeError:
+            lacking = [
+                n
+                for n, f in own.items()
+                if n not in options and f.default is MISSING and f.default_factory is MISSING
+            ]
+            self._problems.add(f"the load needs {', '.join(lacking)}", node.key_span)
+        except ValueError as error:
+            self._problems.add(str(error), node.key_span)
+        return None
+
+    # Endpoints and assertions, own and included
+
+    def _part(self, node: Node, promises: Promises, place: _Place) -> _Part:
+        endpoints: list[Endpoint] = []
+        assertions: list[ExprAssertion] = []
+        for item in _items(node.at("include")):
+            part = self._included(item, promises, place)
+            endpoints += part.endpoints
+            assertions += part.assertions
+        own = _members(node, "endpoints")
+        outer = [e.id for e in endpoints]
+        ids = [*(place.prefix + name for name in own), *outer]
+        for name, member in own.items():
+            endpoint = self._endpoint(name, member, promises.among(ids, place.prefix), place)
+            if endpoint is not None:
+                endpoints.append(endpoint)
+        for item in _items(node.at("assert")):
+            found = promises.among(ids, place.prefix).across(item)
+            if found is not None:
+                assertions.append(found)
+        return _Part(tuple(endpoints), tuple(assertions))
+
+    def _included(self, item: Node, promises: Promises, place: _Place) -> _Part:
+        nothing = _Part((), ())
+        if not isinstance(item.value, str):
+            return nothing
+        path = place.folder / item.value
+        file = os.path.normpath(path)
+        if file in [os.path.normpath(f) for f in place.chain]:
+            around = " → ".join([*place.chain, file])
+            self._problems.add(f"specs include each other: {around}", item.span)
+            return nothing
+        try:
+            text = _text(path)
+        except UsageError as error:
+            self._problems.add(str(error), item.span, "the path is relative to this file")
+            return nothing
+        node = read(text, file, self._problems)
+        if node is None or not isinstance(node.value, dict):
+            return nothing
+        merged = {**_members(node, "vars"), **place.variables}
+        references = References(self._problems, self._overrides.environment, merged)
+        # Only endpoints and assertions count: the target, the load and the title are the root's.
+        kept = {
+            key: member if key in ("version", "title", "vars") else references.resolved(member)
+            for key, member in node.value.items()
+            if key not in ("target", "load", "server", "settle")
+        }
+        node = node.with_value(kept)
+        self._secrets |= references.secrets
+        if _written(SpecFile, node) is None:
+            explanations.complain(SpecFile, node, self._problems)
+        if not promises.has_load:
+            for span in references.load_spans:
+                self._problems.add("a reference to the load, and the root spec sends none", span)
+        deeper = _Place(
+            f"{place.prefix}{path.stem}.", path.parent, merged, (*place.chain, file), place.defaults
+        )
+        return self._part(node, promises, deeper)
+
+    def _endpoint(
+        self, name: str, node: Node, promises: Promises, place: _Place
+    ) -> Endpoint | None:
+        defaults = place.defaults
+        id_ = place.prefix + name
+        if not name or not all(c.isalnum() or c in "_-." for c in name):
+            self._problems.add(
+                f"{name!r} is no id", node.key_span, "an id is letters, digits, '_', '-' and '.'"
+            )
+        written = _written(EndpointBlock, node)
+        severity = Severity.CRITICAL
+        if written is not None and written.reachable is not None and written.reachable.severity:
+            severity = Severity(written.reachable.severity)
+        assertions: list[Assertion] = []
+        for item in _items(node.at("assert")):
+            assertion = promises.about_endpoint(item, id_, severity)
+            if assertion is not None:
+                assertions.append(assertion)
+        if written is None:
+            return None
+        if (written.get is None) == (written.post is None):
+            self._problems.add(
+                "an endpoint needs one of get: and post:", node.key_span, "such as get: /metrics"
+            )
+        if written.post is None and node.at("body") is not None:
+            self._problems.add("body: goes with post:", _place(node, "body"))
+        headers = written.headers or {}
+        self._guard(*_secret_headers(headers))
+        body, content_type = _body(written.body)
+        if content_type and "content-type" not in {h.lower() for h in headers}:
+            headers = {**headers, "Content-Type": content_type}
+        return Endpoint(
+            id=id_,
+            path=written.get or written.post or "/",
+            method="POST" if written.post else "GET",
+            body=body,
+            headers=tuple(headers.items()),
+            read_last=written.read == "last",
+            severity=severity,
+            assertions=tuple(assertions),
+            span=node.key_span,
+            **_given(
+                timeout=written.timeout or defaults.timeout,
+                max_bytes=written.max_body or defaults.max_body,
+                max_depth=written.max_depth or defaults.max_depth,
+                decoder=written.format,
+                statuses=written.status,
+            ),
+        )
+
+
+def _written(model: type[W], node: Node | None) -> W | None:
+    """Return *node* as *model*, None when it is not one; what is wrong is said elsewhere."""
+    if node is None:
+        return None
+    try:
+        return model.model_validate(node.plain(), by_alias=True)
+    except ValidationError:
+        return None
+
+
+def _members(node: Node, key: str) -> dict[str, Node]:
+    member = node.at(key)
+    return member.value if member is not None and isinstance(member.value, dict) else {}
+
+
+def _place(node: Node, key: str) -> Span:
+    member = node.at(key)
+    return node.span if member is None else member.key_span
+
+
+def _items(node: Node | None) -> list[Node]:
+    return node.value if node is not None and isinstance(node.value, list) else []
+
+
+def _placed(node: Node, keys: tuple[str, ...], value: Node) -> Node:
+    """Return *node* with *value* under *keys*; mappings on the way are made when missing."""
+    if not keys:
+        return value
+    key, *rest = keys
+    if isinstance(node.value, list) and key.isdecimal() and int(key) < len(node.value):
+        items = list(node.value)
+        items[int(key)] = _placed(items[int(key)], tuple(rest), value)
+        return node.with_value(items)
+    members = dict(node.value) if isinstance(node.value, dict) else {}
+    inner = members.get(key) or value.with_value({})
+    members[key] = _placed(inner, tuple(rest), value)
+    return node.with_value(members)
+
+
+def _settle(written: SettleBlock | None) -> Settle:
+    return Settle() if written is None else Settle(**written.model_dump(exclude_none=True))
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """Return the options that were given, so that the record's own defaults hold for the others."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _explicit_port(url: str) -> int | None:
+    try:
+        return urlsplit(url).port
+    except ValueError:
+        return None
+
+
+def _with_port(url: str, port: int) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=f"{parts.netloc}:{port}"))
+
+
+def _secret_headers(headers: Mapping[str, str]) -> Iterator[str]:
+    """Yield the values that must not be shown, and of `Bearer x` the x by itself too."""
+    for name, value in headers.items():
+        if name.lower() not in _HARMLESS_HEADERS:
+            yield value
+            if " " in value.strip():
+                yield value.split()[-1]
+
+
+def _body(written: Any) -> tuple[bytes | None, str]:
+    import json  # noqa: PLC0415 - few endpoints post
+
+    match written:
+        case None:
+            return None, ""
+        case str():
+            return written.encode(), ""
+    return json.dumps(written).encode(), "application/json"

@@ -1,0 +1,261 @@
+"""The assertions of a spec, from what is written to what can be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from validator.errors import Problems
+from validator.expressions import FUNCTIONS, Expression, ExpressionError, compile_expression
+from validator.ledger import unknown_field
+from validator.measures import MEASURES
+from validator.predicates import PREDICATES
+from validator.query import Query, compiled
+from validator.records.verdict import Severity
+from validator.reference import Reference
+from validator.registry import suggest
+from validator.source import Node
+from validator.span import Span
+from validator.spec.conditions import Surroundings, condition
+from validator.spec.model import (
+    About,
+    Ask,
+    Assertion,
+    Binding,
+    Condition,
+    Derive,
+    ExprAssertion,
+    Over,
+    PathAssertion,
+    Quantify,
+    Xfail,
+)
+from validator.spec.written import Assertion as AssertionBlock
+
+IMPLIED_LOAD = (
+    PathAssertion(
+        About(name="success_rate", why="implied: a load that fails proves nothing"),
+        None,
+        compiled("$.success_rate"),
+        (Ask(PREDICATES["ge"].read(0.9)),),
+    ),
+    PathAssertion(
+        About(name="some request succeeded", why="implied: nothing sent proves nothing"),
+        None,
+        compiled("$.ok"),
+        (Ask(PREDICATES["gt"].read(0)),),
+    ),
+)
+"""The first stands in for a missing `load.assert`; the second is always asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promises:
+    """Reads assertions; knows what they may refer to."""
+
+    problems: Problems
+    has_load: bool
+    ids: tuple[str, ...] = ()
+    prefix: str = ""
+
+    def among(self, ids: list[str], prefix: str) -> Promises:
+        """Return a reader that knows the endpoints *ids*, those of its own file by short name."""
+        return replace(self, ids=tuple(ids), prefix=prefix)
+
+    def about_load(self, node: Node) -> PathAssertion | None:
+        """Return an assertion about the ledger."""
+        written = self._written(node)
+        if written is None:
+            return None
+        if written.expr is not None:
+            self.problems.add(
+                "expr goes with an endpoint, or with assert: at the top", node.span, "use path:"
+            )
+            return None
+        found = self._path(written, node, None, Severity.CRITICAL)
+        if found is not None and (lacking := unknown_field(found.query)):
+            self.problems.add(f"the ledger has no {lacking[0]!r}", _at(node, "path"), lacking[1])
+        return found
+
+    def about_endpoint(self, node: Node, id_: str, most: Severity) -> Assertion | None:
+        """Return an assertion about endpoint *id_*, at most as severe as *most*."""
+        written = self._written(node)
+        if written is None:
+            return None
+        if written.expr is not None:
+            return self._expr(written, node, id_, most)
+        return self._path(written, node, id_, most)
+
+    def across(self, node: Node) -> ExprAssertion | None:
+        """Return an assertion across endpoints."""
+        written = self._written(node)
+        if written is None:
+            return None
+        if written.expr is None:
+            self.problems.add(
+                "an assertion across endpoints needs expr:",
+                node.span,
+                "a path belongs to an endpoint",
+            )
+            return None
+        return self._expr(written, node, None, Severity.CRITICAL)
+
+    def _written(self, node: Node) -> AssertionBlock | None:
+        try:
+            return AssertionBlock.model_validate(node.plain(), by_alias=True)
+        except ValidationError:
+            return None
+
+    def _about(self, written: AssertionBlock, node: Node, default: str, most: Severity) -> About:
+        severity = Severity(written.severity or Severity.CRITICAL)
+        xfail = written.xfail
+        return About(
+            name=written.name or default,
+            severity=min(severity, most, key=lambda s: s.rank),
+            why=written.why or "",
+            skip=written.skip or "",
+            xfail=None if xfail is None else Xfail(xfail.reason, xfail.until),
+            span=node.span,
+        )
+
+    def _path(
+        self, written: AssertionBlock, node: Node, id_: str | None, most: Severity
+    ) -> PathAssertion | None:
+        if written.path is None:
+            self.problems.add("an assertion needs a path: or an expr:", node.span)
+            return None
+        if written.let is not None:
+            self.problems.add("let binds names for expr:, and there is none", _key(node, "let"))
+        over = Over(written.over or Over.AFTER)
+        if id_ is None and over is Over.BEFORE:
+            self.problems.add("there is no ledger before the load", _key(node, "over"))
+        around = Surroundings(self.has_load, on_ledger=id_ is None, over=over)
+        asked = condition(written, node, around, self.problems)
+        if not asked:
+            self.problems.add(
+                "an assertion needs a predicate", node.span, "such as exists: true or ge: 1"
+            )
+        self._check_references(asked, node)
+        about = self._about(written, node, _named(written.path, asked), most)
+        return PathAssertion(about, id_, written.path, asked, over)
+
+    def _check_references(self, asked: Condition, node: Node) -> None:
+        for reference in _references(asked):
+            for query in reference.queries:
+                if lacking := unknown_field(query):
+                    message = f"the ledger has no {lacking[0]!r}"
+                    self.problems.add(message, _holder(node, reference).span, lacking[1])
+
+    def _expr(
+        self, written: AssertionBlock, node: Node, id_: str | None, most: Severity
+    ) -> ExprAssertion | None:
+        for key in (*PREDICATES, *MEASURES, "each", "any", "none", "path", "over"):
+            if (member := node.at(key)) is not None:
+                self.problems.add(f"{key} does not go with expr:", member.key_span)
+        text_node = node.at("expr")
+        assert text_node is not None
+        try:
+            expression = compile_expression(written.expr)
+        except ExpressionError as error:
+            self.problems.add(f"expr: {error}", _inside(text_node.span, error.at))
+            return None
+        bindings = tuple(self._bindings(written, node, id_))
+        self._check_terms(expression, [name for name, _ in bindings], node, text_node.span)
+        about = self._about(written, node, " ".join(expression.text.split()), most)
+        return ExprAssertion(about, id_, expression, bindings)
+
+    def _bindings(
+        self, written: AssertionBlock, node: Node, id_: str | None
+    ) -> Iterator[tuple[str, Binding]]:
+        for name, bound in (written.let or {}).items():
+            member = node.at("let", name)
+            assert member is not None
+            if name in (*FUNCTIONS, "load") or not name.isidentifier():
+                self.problems.add(
+                    f"{name!r} cannot be bound", member.key_span, "choose a plain word"
+                )
+            endpoint = self._endpoint(bound.endpoint, id_, member)
+            if endpoint is not None:
+                yield name, Binding(endpoint, bound.path)
+
+    def _endpoint(self, name: str, id_: str | None, member: Node) -> str | None:
+        """Return the id of the endpoint that a binding names, its own if it names none."""
+        if not name:
+            if id_ is None:
+                hint = "write {endpoint: …, path: …}"
+                self.problems.add("which endpoint?", member.span, hint)
+            return id_
+        for candidate in (self.prefix + name, name):
+            if candidate in self.ids:
+                return candidate
+        holder = member.at("endpoint") or member
+        hint = suggest(name, self.ids, "endpoints") if self.ids else ""
+        self.problems.add(f"unknown endpoint {name!r}", holder.span, hint)
+        return None
+
+    def _check_terms(
+        self, expression: Expression, bound: list[str], node: Node, span: Span
+    ) -> None:
+        declared = node.at("let")
+        names = list(declared.value) if declared and isinstance(declared.value, dict) else bound
+        for term in expression.terms:
+            if term.name == "load":
+                if not self.has_load:
+                    self.problems.add("a reference to the load, and this spec sends none", span)
+                elif lacking := unknown_field(compiled("$" + term.text.removeprefix("load"))):
+                    self.problems.add(f"the ledger has no {lacking[0]!r}", span, lacking[1])
+            elif term.name not in names:
+                hint = suggest(term.name, [*names, "load"], "names")
+                self.problems.add(f"{term.name!r} is not bound", span, f"{hint}; bind it with let:")
+            elif term.phase != "after" and not self.has_load:
+                self.problems.add(f"{term.text} needs a load, and this spec sends none", span)
+        used = {term.name for term in expression.terms}
+        for name in names:
+            if name not in used:
+                member = node.at("let", name)
+                assert member is not None
+                self.problems.add(f"{name!r} is bound and not used", member.key_span)
+
+
+def _references(asked: Condition) -> Iterator[Reference]:
+    for part in asked:
+        match part:
+            case Ask(predicate=predicate):
+                yield from predicate.references()
+            case Derive(inner=inner) | Quantify(inner=inner):
+                yield from _references(inner)
+
+
+def _holder(node: Node, reference: Reference) -> Node:
+    """Return the scalar that holds *reference*."""
+    return next((n for n in node.scalars() if n.value is reference), node)
+
+
+def _named(query: Query, asked: Condition) -> str:
+    """Return what reports call an assertion that nobody named: `change of summary.total`."""
+    words: list[str] = []
+    inner: Any = asked
+    while len(inner) == 1 and isinstance(inner[0], Derive):
+        words.insert(0, inner[0].measure.noun)
+        inner = inner[0].inner
+    path = query.text.removeprefix("$").removeprefix(".") or "$"
+    return " of ".join([*words, path])
+
+
+def _key(node: Node, key: str) -> Span:
+    member = node.at(key)
+    return node.span if member is None else member.key_span
+
+
+def _at(node: Node, key: str) -> Span:
+    member = node.at(key)
+    return node.span if member is None else member.span
+
+
+def _inside(span: Span, at: int) -> Span:
+    if span.line != span.end_line or span.column + at >= span.end_column:
+        return span
+    return Span(span.file, span.line, span.column + at, span.line, span.end_column)

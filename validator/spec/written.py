@@ -1,0 +1,464 @@
+"""A spec as its author wrote it: the models that check its form and publish its JSON Schema."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import types
+import typing
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    create_model,
+)
+from pydantic_core import CoreSchema, core_schema
+
+from validator import duration
+from validator.arguments import wrong
+from validator.decoders import DECODERS
+from validator.drivers import DRIVERS
+from validator.measures import MEASURES
+from validator.predicates import PREDICATES
+from validator.query import Query, compiled
+from validator.records.verdict import Severity
+from validator.size import size
+
+
+class Written(BaseModel):
+    """A mapping of the spec: unknown keys are mistakes, and `"5"` is not 5."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
+
+    nouns: typing.ClassVar[tuple[str, str]] = ("key", "keys")
+    """What an unknown key of this mapping is called."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Read:
+    """How a value is read (raising ValueError), and its JSON Schema."""
+
+    read: Callable[[Any], Any]
+    schema: Mapping[str, Any]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.read)
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: Any) -> dict[str, Any]:
+        return dict(self.schema)
+
+
+UNSET: Any = None
+"""The default of a key that was not given. A key given as null is a mistake of its own."""
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise wrong("a text", value)
+    return value
+
+
+def _duration(value: Any) -> float:
+    if not isinstance(value, str):
+        raise ValueError("expected a duration with its unit, such as 250ms, 5s or 1m")
+    return duration.seconds(value)
+
+
+def _positive_duration(value: Any) -> float:
+    found = _duration(value)
+    if found <= 0:
+        raise ValueError("expected a duration longer than 0")
+    return found
+
+
+def _size(value: Any) -> int:
+    if not isinstance(value, str):
+        raise ValueError("expected a size with its unit, such as 512KiB or 64MiB")
+    return size(value)
+
+
+def _route(value: Any) -> str:
+    text = _text(value)
+    if not text.startswith("/") or any(c.isspace() for c in text):
+        raise ValueError("expected a path on the target that starts with /, such as /metrics")
+    return text
+
+
+def _url(value: Any) -> str:
+    text = _text(value).rstrip("/")
+    found = re.fullmatch(
+        r"https?://(?:[^\s/@]*@)?(\[[0-9a-fA-F:.]+\]|[^\s/:?#@]+)(?::(\d+))?(/[^\s?#]*)?", text
+    )
+    if found is None or (found[2] and not 0 < int(found[2]) < 65536):  # noqa: PLR2004 - ports
+        raise ValueError("expected the base URL of the target, such as http://localhost:8000")
+    return text
+
+
+def _query(value: Any) -> Query:
+    return compiled(_text(value))
+
+
+def _scalar_texts(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise wrong("a mapping of names to texts", value)
+    for name, text in value.items():
+        if isinstance(text, bool) or not isinstance(text, str | int | float):
+            raise ValueError(f"{name}: expected a text")
+        if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name) or re.search(
+            r"[\r\n\0]", str(text)
+        ):
+            raise ValueError(f"{name}: not a name and text that can be sent")
+    return {name: str(text) for name, text in value.items()}
+
+
+def _date(value: Any) -> date:
+    try:
+        return date.fromisoformat(_text(value))
+    except ValueError:
+        raise ValueError("expected a date such as 2027-01-31") from None
+
+
+def _statuses(value: Any) -> tuple[int, ...]:
+    found = value if isinstance(value, list) else [value]
+    good = all(isinstance(s, int) and not isinstance(s, bool) and 100 <= s <= 599 for s in found)  # noqa: PLR2004 - HTTP
+    if not found or not good:
+        raise ValueError("expected an HTTP status such as 200, or a list of them")
+    return tuple(found)
+
+
+def _command(value: Any) -> tuple[str, ...]:
+    import shlex  # noqa: PLC0415 - few specs start a server
+
+    if isinstance(value, list) and value and all(isinstance(v, str | int | float) for v in value):
+        return tuple(str(v) for v in value)
+    words = tuple(shlex.split(_text(value)))
+    if not words:
+        raise ValueError("expected a command")
+    return words
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise wrong("a whole number", value)
+    if not 1 <= value <= 10**9:
+        raise ValueError(f"expected a whole number of at least 1, found {value}")
+    return value
+
+
+_DURATION_SCHEMA = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$"}
+
+Text: TypeAlias = Annotated[Any, Read(_text, {"type": "string"})]
+Duration: TypeAlias = Annotated[Any, Read(_positive_duration, _DURATION_SCHEMA)]
+ZeroDuration: TypeAlias = Annotated[Any, Read(_duration, _DURATION_SCHEMA)]
+Size: TypeAlias = Annotated[
+    Any, Read(_size, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?\s?([kKMG]i?B|B)$"})
+]
+Route: TypeAlias = Annotated[Any, Read(_route, {"type": "string", "pattern": r"^(/|\$\{)"})]
+Url: TypeAlias = Annotated[Any, Read(_url, {"type": "string", "pattern": r"^(https?://|\$\{)"})]
+Path: TypeAlias = Annotated[Any, Read(_query, {"type": "string", "pattern": r"^\$"})]
+Texts: TypeAlias = Annotated[
+    Any,
+    Read(_scalar_texts, {"type": "object", "additionalProperties": {"type": ["string", "number"]}}),
+]
+Day: TypeAlias = Annotated[Any, Read(_date, {"type": "string", "format": "date"})]
+Count: TypeAlias = Annotated[Any, Read(_count, {"type": "integer", "minimum": 1})]
+Statuses: TypeAlias = Annotated[
+    Any,
+    Read(
+        _statuses,
+        {
+            "anyOf": [
+                {"type": "integer"},
+                {"type": "array", "items": {"type": "integer"}, "minItems": 1},
+            ]
+        },
+    ),
+]
+Command: TypeAlias = Annotated[
+    Any,
+    Read(_command, {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+
+
+def _word(value: Any, words: tuple[str, ...]) -> str:
+    if value not in words or not isinstance(value, str):
+        known = ", ".join(words)
+        raise ValueError(f"expected one of {known}; found {value!r}")
+    return value
+
+
+def words(*known: str) -> Read:
+    """Return how a word out of *known* is read."""
+    return Read(lambda value: _word(value, known), {"enum": list(known)})
+
+
+SeverityWord: TypeAlias = Annotated[Any, words(*(s.value for s in Severity))]
+Driver: TypeAlias = Annotated[Any, words(*DRIVERS)]
+Format: TypeAlias = Annotated[Any, words(*DECODERS)]
+Phase: TypeAlias = Annotated[Any, words("after", "before")]
+When: TypeAlias = Annotated[Any, words("last")]
+
+
+PREDICATE_PREFIX = "ask_"
+
+
+def _summary(item: object) -> str:
+    return inspect.cleandoc(item.__doc__ or "").split("```")[0].strip()
+
+
+def _condition_fields() -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, predicate in PREDICATES.items():
+        kind = Annotated[Any, Read(predicate.read, predicate.schema())]
+        fields[PREDICATE_PREFIX + name] = (
+            kind,
+            Field(UNSET, alias=name, description=_summary(predicate)),
+        )
+    for name, measure in MEASURES.items():
+        options = dataclasses.fields(measure)  # type: ignore[arg-type]  # measures are dataclasses
+        inner = "ChangeCondition | None" if options else "Condition | None"
+        fields[PREDICATE_PREFIX + name] = (
+            inner,
+            Field(UNSET, alias=name, description=_summary(measure)),
+        )
+    for name, text in {
+        "each": "The condition holds for every match (the default).",
+        "any": "The condition holds for at least one match.",
+        "none": "The condition holds for no match, and there is at least one.",
+    }.items():
+        fields[PREDICATE_PREFIX + name] = (
+            "Condition | None",
+            Field(UNSET, alias=name, description=text),
+        )
+    return fields
+
+
+class _Condition(Written):
+    """What must be true: predicates, measures and quantifiers, all of which must hold."""
+
+    nouns = ("predicate", "predicates")
+
+
+if TYPE_CHECKING:
+
+    class Condition(_Condition):
+        """What must be true: predicates, measures and quantifiers, all of which must hold."""
+
+    class ChangeCondition(Condition):
+        """A condition on a change."""
+
+        absent_before: Any = None
+
+else:
+    Condition = create_model(
+        "Condition", __base__=_Condition, __module__=__name__, **_condition_fields()
+    )
+    _OPTIONS = {
+        field.name: (
+            Annotated[Any, Read(field.metadata["form"], field.metadata["form"].schema)],
+            Field(UNSET, description="What a path that was absent before the load counts from."),
+        )
+        for field in dataclasses.fields(MEASURES["delta"])
+    }
+    ChangeCondition = create_model(
+        "ChangeCondition", __base__=Condition, __module__=__name__, **_OPTIONS
+    )
+    Condition.model_rebuild()
+    ChangeCondition.model_rebuild()
+
+
+class XfailBlock(Written):
+    """An announced failure."""
+
+    reason: Text = Field(description="Why it is known to fail.")
+    until: Day = Field(UNSET, description="From the day after, a failure counts again.")
+
+
+class Binding(Written):
+    """A value of another endpoint."""
+
+    endpoint: Text = Field(description="The id of the endpoint to look at.")
+    path: Path = Field(description="A JSONPath.")
+
+
+def _binding(value: Any) -> Any:
+    """Read the short form, a bare path on this endpoint."""
+    return {"endpoint": "", "path": value} if isinstance(value, str) else value
+
+
+LetValue = Annotated[
+    Binding,
+    BeforeValidator(_binding),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": r"^\$"},
+                {
+                    "type": "object",
+                    "properties": {"endpoint": {"type": "string"}, "path": {"type": "string"}},
+                    "required": ["endpoint", "path"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+
+
+class Assertion(Condition):
+    """One promise: where to look, what must be true, and how much it matters."""
+
+    path: Path = Field(UNSET, description="A JSONPath into the document (RFC 9535).")
+    expr: Text = Field(
+        UNSET,
+        description="A relation between names bound by `let`, and the load: `a + b == load.ok`.",
+    )
+    let: dict[str, LetValue] = Field(
+        UNSET, description="Names for `expr`: a path on this endpoint, or {endpoint, path}."
+    )
+    name: Text = Field(UNSET, description="What reports call this assertion.")
+    why: Text = Field(UNSET, description="Why it matters; shown when it fails.")
+    severity: SeverityWord = Field(
+        UNSET, description="critical (default) breaks the run; warning and info are reported."
+    )
+    over: Phase = Field(
+        UNSET, description="Which snapshot to look at: after the load (default) or before it."
+    )
+    skip: Text = Field(UNSET, description="Do not judge this, for this reason.")
+    xfail: XfailBlock = Field(UNSET, description="A failure that is announced, and does not count.")
+
+
+class TargetBlock(Written):
+    """The system under test."""
+
+    url: Url = Field(UNSET, description="Base URL; requests go to <url>/v1, reads to <url><path>.")
+    api_key: Text = Field(UNSET, description="For the load. Never shown.")
+    headers: Texts = Field(UNSET, description="Sent with every metrics read. Never shown.")
+    timeout: Duration = Field(UNSET, description="For a whole metrics read; 5s unless given.")
+    max_body: Size = Field(
+        UNSET, description="Of a body, on the wire and decoded; 64MiB unless given."
+    )
+    max_depth: Count = Field(UNSET, description="Of a document's nesting; 200 unless given.")
+
+
+class ServerBlock(Written):
+    """How to start the target when nothing answers there yet."""
+
+    command: Command = Field(description="Run without a shell; ${port} is the target's port.")
+    ready: Route = Field(description="A path that answers below 400 once the server is ready.")
+    within: Duration = Field(UNSET, description="How long starting may take; 30s unless given.")
+    reuse: bool = Field(
+        default=True, description="Use a server that answers already (default), or refuse."
+    )
+    env: Texts = Field(UNSET, description="Environment variables for the command.")
+
+
+class SettleBlock(Written):
+    """How long to wait for counters to stop moving after the load."""
+
+    within: ZeroDuration = Field(UNSET, description="At most this long; 10s unless given.")
+    every: Duration = Field(UNSET, description="Between two polls; 250ms unless given.")
+    stable_for: ZeroDuration = Field(UNSET, description="Without movement; 500ms unless given.")
+
+
+class ReachableBlock(Written):
+    """How much it matters that an endpoint can be read."""
+
+    severity: SeverityWord = Field(UNSET, description="Also the most its assertions can matter.")
+
+
+class EndpointBlock(Written):
+    """A place on the target to look, and what must be true of it."""
+
+    get: Route = Field(UNSET, description="A path to GET.")
+    post: Route = Field(UNSET, description="A path to POST `body` to.")
+    body: Any = Field(UNSET, description="What to post; a mapping or list is sent as JSON.")
+    format: Format = Field(UNSET, description="How to read the payload; json unless given.")
+    headers: Texts = Field(UNSET, description="Sent with this read, besides the target's.")
+    timeout: Duration = Field(UNSET, description="For the whole read; the target's unless given.")
+    max_body: Size = Field(UNSET, description="Of the body; the target's unless given.")
+    max_depth: Count = Field(UNSET, description="Of the nesting; the target's unless given.")
+    status: Statuses = Field(UNSET, description="The HTTP status, or several; 200 unless given.")
+    reachable: ReachableBlock = Field(UNSET, description="How much being readable matters.")
+    read: When = Field(UNSET, description="`last`: once, after all others; never polled.")
+    assertions: list[Assertion] = Field(UNSET, alias="assert", description="What must be true.")
+
+
+def _driver_fields() -> dict[str, Any]:
+    """Return the keys that drivers bring to a `load:` block, from their dataclass fields."""
+    fields: dict[str, Any] = {}
+    for driver in DRIVERS.values():
+        hints = typing.get_type_hints(driver)
+        for field in dataclasses.fields(driver):  # type: ignore[arg-type]  # drivers are dataclasses
+            if field.name != "connection" and field.name not in fields:
+                text = field.metadata.get("help", "")
+                fields[field.name] = (_listed(hints[field.name]), Field(UNSET, description=text))
+    return fields
+
+
+def _listed(hint: Any) -> Any:
+    """Return *hint* with tuples as the lists that YAML has."""
+    if typing.get_origin(hint) is tuple:
+        return list[typing.get_args(hint)[0]]  # type: ignore[misc]  # built from what a driver declares
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        kept = [a for a in typing.get_args(hint) if a is not type(None)]
+        return _listed(kept[0]) if len(kept) == 1 else hint
+    if typing.get_origin(hint) in (dict, Mapping):
+        return dict[str, Any]
+    return hint
+
+
+class CommonLoad(Written):
+    """What a load block says whatever its driver is."""
+
+    driver: Driver = Field(UNSET, description="What one request is; chat unless given.")
+    requests: Count = Field(description="How many to send.")
+    concurrency: Count = Field(UNSET, description="In flight at most; 1 unless given.")
+    timeout: Duration = Field(UNSET, description="For one request; 60s unless given.")
+    assertions: list[Assertion] = Field(UNSET, alias="assert", description="About the ledger.")
+
+
+if TYPE_CHECKING:
+
+    class LoadBlock(CommonLoad):
+        """The requests to send between the before and the after snapshots."""
+
+else:
+    LoadBlock = create_model(
+        "LoadBlock", __base__=CommonLoad, __module__=__name__, **_driver_fields()
+    )
+
+
+def _version(value: Any) -> int:
+    if value != 1 or isinstance(value, bool):
+        raise ValueError("expected version: 1, the only one there is")
+    return 1
+
+
+Version: TypeAlias = Annotated[Any, Read(_version, {"const": 1})]
+
+
+class SpecFile(Written):
+    """A spec: what a server's metrics endpoints must show after a known load."""
+
+    version: Version = Field(description="Of the spec language: 1.")
+    title: Text = Field(UNSET, description="What reports call this spec.")
+    vars: dict[str, Any] = Field(UNSET, description="Values to refer to as ${vars.name}.")
+    include: list[Text] = Field(UNSET, description="Specs whose endpoints and assertions to add.")
+    target: TargetBlock = Field(UNSET, description="The system under test.")
+    server: ServerBlock = Field(UNSET, description="How to start the target if need be.")
+    load: LoadBlock = Field(UNSET, description="What to send.")
+    settle: SettleBlock = Field(UNSET, description="How long to wait for counters afterwards.")
+    sequential: bool = Field(
+        default=False, description="Read the endpoints one by one, in spec order."
+    )
+    timeout: Duration = Field(UNSET, description="For the whole run; unlimited unless given.")
+    endpoints: dict[str, EndpointBlock] = Field(UNSET, description="Where to look, by id.")
+    assertions: list[Assertion] = Field(UNSET, alias="assert", description="Across endpoints.")
