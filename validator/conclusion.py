@@ -1,0 +1,38 @@
+"""What was seen, judged: a recording and a spec to a report. Pure."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from validator.errors import UsageError
+from validator.evaluate import evaluate
+from validator.records.recording import Recording
+from validator.records.verdict import Report, Severity
+from validator.redaction import Redaction
+from validator.spec.model import Spec
+
+
+def conclude(spec: Spec, recording: Recording, *, fail_on: Severity = Severity.CRITICAL) -> Report:
+    """Judge what was seen by *spec*; the same recording gives the same report."""
+    verdicts = evaluate(spec, recording.observations, recording.ledger, _day(recording.started))
+    report = Report(
+        title=spec.title,
+        target=recording.target,
+        verdicts=verdicts,
+        spec=spec.file,
+        started=recording.started,
+        elapsed=recording.elapsed,
+        load=recording.ledger,
+        settled=recording.observations.settled,
+        fail_on=fail_on,
+        interrupted=recording.interrupted,
+        remarks=recording.remarks,
+    )
+    return Redaction(spec.secrets).record(report)
+
+
+def _day(started: str) -> date:
+    try:
+        return datetime.fromisoformat(started).date()
+    except ValueError:
+        raise UsageError(f"the recording was started at {started!r}, which is no date") from None

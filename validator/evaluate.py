@@ -1,0 +1,427 @@
+"""Spec, observations and ledger to verdicts. Pure: no clock, no network, no printing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import assert_never
+
+from validator.expressions import ExpressionError, Term
+from validator.judgement import Answer, Facts, Holding, Missing, answer, subject
+from validator.predicates import Predicate
+from validator.query import Match, Query, compiled
+from validator.records.observation import Observations, Unreadable
+from validator.records.verdict import ACROSS, LOAD, Severity, Status, Verdict
+from validator.reference import Reference, UnresolvedError
+from validator.spec.model import (
+    About,
+    Ask,
+    Assertion,
+    Condition,
+    Derive,
+    Endpoint,
+    ExprAssertion,
+    Over,
+    PathAssertion,
+    Quantify,
+    Spec,
+)
+from validator.values import Json, brief, is_number, kind
+
+REACHABLE = "reachable"
+
+_STATUS = {
+    Holding.YES: Status.PASS,
+    Holding.NO: Status.FAIL,
+    Holding.UNFIT: Status.FAIL,
+    Holding.UNDECIDABLE: Status.ERROR,
+}
+
+
+def evaluate(spec: Spec, seen: Observations, ledger: Json, today: date) -> tuple[Verdict, ...]:
+    """Judge every assertion of *spec*, in spec order: the load, the endpoints, then across."""
+    judge = _Judge(spec, seen, ledger, today)
+    verdicts: list[Verdict] = []
+    if spec.load is not None:
+        verdicts += [judge.about_load(a) for a in spec.load.assertions]
+    for endpoint in spec.endpoints:
+        verdicts.append(judge.reachable(endpoint))
+        verdicts += [judge.about(a) for a in endpoint.assertions]
+    verdicts += [judge.about(a) for a in spec.assertions]
+    return tuple(verdicts)
+
+
+def moving(spec: Spec, readable: Collection[str]) -> dict[str, tuple[Assertion, ...]]:
+    """Return the assertions about change, by the endpoints whose values they ask for.
+
+    Those that ask for an endpoint that is not *readable* are left out: nothing decides them.
+    """
+    found: dict[str, list[Assertion]] = {}
+    listed = [a for e in spec.endpoints for a in e.assertions]
+    for assertion in (*listed, *spec.assertions):
+        asked = _asked_for_change(assertion)
+        if asked <= set(readable):
+            for endpoint in asked:
+                found.setdefault(endpoint, []).append(assertion)
+    return {endpoint: tuple(assertions) for endpoint, assertions in found.items()}
+
+
+def selected(assertions: tuple[Assertion, ...], endpoint: str, document: Json) -> tuple[str, ...]:
+    """Return what the queries of *assertions* select from *endpoint*, as texts to compare."""
+    queries: dict[Query, None] = {}
+    for assertion in assertions:
+        match assertion:
+            case PathAssertion(query=query):
+                queries[query] = None
+            case ExprAssertion(bindings=bindings):
+                queries.update({b.query: None for _, b in bindings if b.endpoint == endpoint})
+    return tuple(
+        f"{m.path}={brief(m.value, 200)}" for query in queries for m in query.select(document)
+    )
+
+
+def held(
+    spec: Spec, assertions: tuple[Assertion, ...], seen: Observations, ledger: Json, today: date
+) -> bool:
+    """Say whether *assertions* hold with what was seen so far; announced failures need not."""
+    judge = _Judge(spec, seen, ledger, today)
+    return not any(
+        judge.about(a).bad for a in assertions if a.about.xfail is None and not a.about.skip
+    )
+
+
+def _asked_for_change(assertion: Assertion) -> set[str]:
+    match assertion:
+        case PathAssertion(endpoint=str() as endpoint, condition=condition):
+            return {endpoint} if _has_change(condition) else set()
+        case ExprAssertion(expression=expression, bindings=bindings):
+            if any(term.phase == "delta" for term in expression.terms):
+                return {binding.endpoint for _, binding in bindings}
+    return set()
+
+
+def _has_change(condition: Condition) -> bool:
+    for part in condition:
+        match part:
+            case Derive(measure=measure, inner=inner):
+                if measure.reach.name == "CHANGE" or _has_change(inner):
+                    return True
+            case Quantify(inner=inner):
+                if _has_change(inner):
+                    return True
+    return False
+
+
+@dataclass(slots=True)
+class _Judge:
+    """Judges assertions, remembering what each query selected from each document."""
+
+    spec: Spec
+    seen: Observations
+    ledger: Json
+    today: date
+    _selected: dict[tuple[int, Query], tuple[Match, ...]] = field(default_factory=dict)
+    _facts: Facts | None = None
+
+    # One kind of assertion each
+
+    def reachable(self, endpoint: Endpoint) -> Verdict:
+        """Decide whether the endpoint could be read, whenever that was tried."""
+        about = About(REACHABLE, endpoint.severity, span=endpoint.span)
+        expected = _readable(endpoint)
+        looks = {
+            "before the load": self.seen.before.get(endpoint.id),
+            "after the load": self.seen.after.get(endpoint.id),
+        }
+        taken = {when: snapshot for when, snapshot in looks.items() if snapshot is not None}
+        failed = {w: s.error for w, s in taken.items() if s.error is not None}
+        if not taken:
+            return _verdict(about, endpoint.id, Status.ERROR, expected, "never looked at")
+        if not failed:
+            last = taken.get("after the load") or next(iter(taken.values()))
+            return _verdict(about, endpoint.id, Status.PASS, expected, f"HTTP {last.status}")
+        # What was seen at all is a failure; not getting to see anything is an error.
+        when, error = next(
+            ((w, e) for w, e in failed.items() if e.cause in ("status", "decode")),
+            next(iter(failed.items())),
+        )
+        looked = error.cause in ("status", "decode")
+        note = when if len(failed) < len(taken) or (len(taken) == 1 and len(looks) > 1) else ""
+        if self.spec.load is None:
+            note = ""
+        status = Status.FAIL if looked else Status.ERROR
+        return _verdict(about, endpoint.id, status, expected, str(error), note=note)
+
+    def about_load(self, assertion: PathAssertion) -> Verdict:
+        """Decide an assertion about the ledger."""
+        if self.ledger is None:
+            expected = _expected(assertion.condition, None)
+            found = Answer(Holding.UNDECIDABLE, "no ledger", "the load was not sent")
+            return self._concluded(assertion, expected, found)
+        matches = assertion.query.select(self.ledger)
+        asked = subject(matches, Missing("the ledger has no before"), single=True)
+        return self._answered(assertion, asked)
+
+    def about(self, assertion: Assertion) -> Verdict:
+        """Decide an assertion about an endpoint or several."""
+        match assertion:
+            case PathAssertion():
+                return self._path(assertion)
+            case ExprAssertion():
+                return self._expr(assertion)
+        assert_never(assertion)
+
+    def _path(self, assertion: PathAssertion) -> Verdict:
+        assert assertion.endpoint is not None
+        looked = self.seen.before if assertion.over is Over.BEFORE else self.seen.after
+        snapshot = looked.get(assertion.endpoint)
+        if snapshot is None or snapshot.error is not None:
+            expected = _expected(assertion.condition, self)
+            reason = "never looked at" if snapshot is None else _why(snapshot.error)
+            return self._concluded(assertion, expected, Answer(Holding.UNDECIDABLE, reason))
+        matches = self._select(assertion.query, snapshot.document)
+        before = self._before(assertion.endpoint, assertion.query)
+        return self._answered(assertion, subject(matches, before, single=assertion.query.definite))
+
+    def _answered(self, assertion: PathAssertion, asked: object) -> Verdict:
+        found = answer(assertion.condition, asked, self.facts)  # type: ignore[arg-type]  # a Subject
+        return self._concluded(assertion, _expected(assertion.condition, self), found)
+
+    def _expr(self, assertion: ExprAssertion) -> Verdict:
+        values: dict[str, Json] = {}
+        bound = dict(assertion.bindings)
+        expected = " ".join(assertion.expression.text.split())
+        for term in assertion.expression.terms:
+            try:
+                if term.name == "load":
+                    values[term.text] = self._ledger_value(term.text)
+                else:
+                    binding = bound[term.name]
+                    values[term.text] = self._term(term, binding.endpoint, binding.query)
+            except ValueError as error:
+                found = Answer(Holding.UNDECIDABLE, _values(values) or "unknown", str(error))
+                return self._concluded(assertion, expected, found)
+        try:
+            holds = assertion.expression.holds(values)
+        except ExpressionError as error:
+            found = Answer(Holding.UNDECIDABLE, _values(values), str(error))
+        else:
+            found = Answer(Holding.YES if holds else Holding.NO, _values(values))
+        return self._concluded(assertion, expected, found)
+
+    # What assertions look up
+
+    @property
+    def facts(self) -> Facts:
+        """What measures and references need."""
+        if self._facts is None:
+            self._facts = Facts(lambda r: r.resolved(self.ledger), self._duration())
+        return self._facts
+
+    def _duration(self) -> float | None:
+        if isinstance(self.ledger, dict):
+            found = self.ledger.get("duration_s")
+            return float(found) if is_number(found) else None
+        return None
+
+    def _select(self, query: Query, document: Json) -> tuple[Match, ...]:
+        if query.definite:
+            return query.select(document)
+        key = (id(document), query)
+        if key not in self._selected:
+            self._selected[key] = query.select(document)
+        return self._selected[key]
+
+    def _before(self, endpoint: str, query: Query) -> tuple[Match, ...] | Missing:
+        snapshot = self.seen.before.get(endpoint)
+        if snapshot is None:
+            return Missing("not looked at before the load")
+        if snapshot.error is not None:
+            return Missing(f"unreadable before the load: {snapshot.error}")
+        return self._select(query, snapshot.document)
+
+    def _ledger_value(self, text: str) -> Json:
+        query = compiled("$" + text.removeprefix("load"))
+        return Reference(f"${{{text}}}", (query,)).resolved(self.ledger)
+
+    def _term(self, term: Term, endpoint: str, query: Query) -> Json:
+        """Return the value of a term: one of a definite path, else a list; raise ValueError."""
+        match term.phase:
+            case "before":
+                return _one(query, self._at_before(term, endpoint, query))
+            case "delta":
+                before = {m.path: m.value for m in self._at_before(term, endpoint, query)}
+                after = self._at_after(endpoint, query)
+                return _one(query, tuple(_difference(m, before) for m in after))
+        return _one(query, self._at_after(endpoint, query))
+
+    def _at_after(self, endpoint: str, query: Query) -> tuple[Match, ...]:
+        snapshot = self.seen.after.get(endpoint)
+        if snapshot is None or snapshot.error is not None:
+            why = "never looked at" if snapshot is None else _why(snapshot.error)
+            raise UnresolvedError(f"{endpoint}: {why}")
+        matches = self._select(query, snapshot.document)
+        if not matches:
+            raise UnresolvedError(f"{endpoint}: nothing at {query}")
+        return matches
+
+    def _at_before(self, term: Term, endpoint: str, query: Query) -> tuple[Match, ...]:
+        before = self._before(endpoint, query)
+        if isinstance(before, Missing):
+            raise UnresolvedError(f"{endpoint}: {before.reason}")
+        if not before:
+            raise UnresolvedError(f"{endpoint}: {term.name} was absent before the load, at {query}")
+        return before
+
+    # From an answer to a verdict
+
+    def _concluded(self, assertion: Assertion, expected: str, found: Answer) -> Verdict:
+        about = assertion.about
+        if about.skip:
+            section, endpoint = _section(assertion)
+            return replace(
+                _verdict(about, endpoint, Status.SKIP, expected, "not judged", note=about.skip),
+                section=section,
+                path=_path_text(assertion),
+            )
+        status = _STATUS[found.holding]
+        notes = [n for n in (self._cause(found), found.note) if n]
+        section, endpoint = _section(assertion)
+        verdict = Verdict(
+            name=about.name,
+            status=status,
+            severity=about.severity,
+            expected=expected,
+            actual=found.actual,
+            endpoint=endpoint,
+            section=section,
+            path=_path_text(assertion),
+            note="; ".join(notes),
+            why=about.why,
+            before="" if found.change is None else brief(found.change.before),
+            after="" if found.change is None else brief(found.change.after),
+            span=about.span,
+        )
+        return self._announced(verdict, about)
+
+    def _cause(self, found: Answer) -> str:
+        """Say the likely cause of a failure when the data show it."""
+        moved = found.change
+        if found.holding is not Holding.NO or moved is None or moved.before != moved.after:
+            return ""
+        succeeded = self.ledger.get("ok") if isinstance(self.ledger, dict) else None
+        if not is_number(succeeded) or not succeeded:
+            return ""
+        many = "1 request" if succeeded == 1 else f"{succeeded} requests"
+        return f"unchanged while {many} succeeded"
+
+    def _announced(self, verdict: Verdict, about: About) -> Verdict:
+        """Apply an `xfail:` to a verdict."""
+        xfail = about.xfail
+        if xfail is None:
+            return verdict
+        late = xfail.until is not None and self.today > xfail.until
+        if verdict.bad and not late:
+            note = "; ".join(n for n in (f"announced: {xfail.reason}", verdict.note) if n)
+            return replace(verdict, status=Status.XFAIL, note=note)
+        if verdict.bad:
+            note = f"announced only until {xfail.until}: {xfail.reason}"
+            note = "; ".join(n for n in (note, verdict.note) if n)
+            return replace(verdict, status=Status.FAIL, severity=Severity.WARNING, note=note)
+        note = f"passes, though a failure was announced: {xfail.reason}"
+        return replace(verdict, status=Status.FAIL, severity=Severity.WARNING, note=note)
+
+
+def _section(assertion: Assertion) -> tuple[str, str | None]:
+    match assertion:
+        case PathAssertion(endpoint=None):
+            return LOAD, None
+        case PathAssertion(endpoint=endpoint) | ExprAssertion(endpoint=endpoint):
+            return endpoint or ACROSS, endpoint
+    assert_never(assertion)
+
+
+def _path_text(assertion: Assertion) -> str | None:
+    return assertion.query.text if isinstance(assertion, PathAssertion) else None
+
+
+def _verdict(  # noqa: PLR0913 - the parts of a verdict
+    about: About,
+    endpoint: str | None,
+    status: Status,
+    expected: str,
+    actual: str,
+    *,
+    note: str = "",
+) -> Verdict:
+    return Verdict(
+        name=about.name,
+        status=status,
+        severity=about.severity,
+        expected=expected,
+        actual=actual,
+        endpoint=endpoint,
+        section=endpoint or ACROSS,
+        note=note,
+        why=about.why,
+        span=about.span,
+    )
+
+
+def _readable(endpoint: Endpoint) -> str:
+    statuses = " or ".join(map(str, endpoint.statuses))
+    return f"HTTP {statuses}, {endpoint.decoder}"
+
+
+def _why(error: Unreadable | None) -> str:
+    return f"could not look: {error}"
+
+
+def _one(query: Query, matches: tuple[Match, ...]) -> Json:
+    return matches[0].value if query.definite else [m.value for m in matches]
+
+
+def _difference(match: Match, before: Mapping[str, Json]) -> Match:
+    if match.path not in before:
+        raise UnresolvedError(f"{match.path} was absent before the load")
+    start = before[match.path]
+    for value, when in ((match.value, "after"), (start, "before")):
+        if not is_number(value):
+            raise UnresolvedError(f"{match.path} is a {kind(value)} {when} the load, not a number")
+    return Match(match.path, match.value - start)  # type: ignore[operator]  # numbers, as checked
+
+
+def _values(values: Mapping[str, Json]) -> str:
+    return ", ".join(f"{name} {brief(value)}" for name, value in values.items())
+
+
+# What was expected, in words
+
+
+def _expected(condition: Condition, judge: _Judge | None, noun: str = "") -> str:
+    return ", ".join(_part_expected(part, judge, noun) for part in condition)
+
+
+def _part_expected(part: Ask | Derive | Quantify, judge: _Judge | None, noun: str) -> str:
+    match part:
+        case Ask(predicate=predicate):
+            text = _with_references(predicate, judge)
+            return f"{noun} {text}" if noun else text
+        case Derive(measure=measure, inner=inner):
+            deeper = f"{measure.noun} of {noun}" if noun else measure.noun
+            return _expected(inner, judge, deeper)
+        case Quantify(quantifier=quantifier, inner=inner):
+            return f"{quantifier} {_expected(inner, judge, noun)}"
+    assert_never(part)
+
+
+def _with_references(predicate: Predicate, judge: _Judge | None) -> str:
+    """Write a predicate with the values its references had, and their names behind."""
+    names = ", ".join(reference.names for reference in predicate.references())
+    if not names or judge is None:
+        return str(predicate)
+    try:
+        return f"{predicate.resolved(judge.facts.resolve)} ({names})"
+    except ValueError:
+        return str(predicate)

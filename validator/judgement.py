@@ -1,0 +1,421 @@
+"""What a condition makes of the values it is asked about. Pure.
+
+A condition is asked about a `Subject`: what a query selected, and what it had selected before the
+load. Measures turn a subject into another one, predicates answer. Nothing ever passes on absence:
+an empty subject, a null and a wrong kind are answers of their own, neither yes nor no.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any, assert_never
+
+from validator.measures import Measure, Reach
+from validator.predicates import Predicate
+from validator.predicates import Subject as Asked
+from validator.query import Match
+from validator.reference import Resolve
+from validator.spec.model import Ask, Condition, Derive, Quantifier, Quantify
+from validator.values import Json, Number, brief, glimpse, is_number, kind, show
+
+
+class Holding(Enum):
+    """Whether a condition holds."""
+
+    YES = "yes"
+    NO = "no"
+    UNFIT = "nothing there, or of the wrong kind"
+    UNDECIDABLE = "cannot be decided"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A value with its path, and how to write it when the value alone would not say enough."""
+
+    path: str
+    value: Json
+    written: str = ""
+    before: Json = None
+    after: Json = None
+    changed: bool = False
+    """Whether *before* and *after* mean anything."""
+
+    def __str__(self) -> str:
+        return self.written or glimpse(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Why there is nothing to compare with."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a condition is asked about."""
+
+    items: tuple[Item, ...]
+    before: tuple[Item, ...] | Missing
+    single: bool
+    """Whether the path can select one value at most."""
+    noun: str = "value"
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What measures and references need besides the subject."""
+
+    resolve: Resolve
+    duration: float | None = None
+    """Seconds the load took; None when none was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Whether a condition holds, and what a reader should see of it."""
+
+    holding: Holding
+    actual: str
+    note: str = ""
+    change: Item | None = None
+    """The change that decided, for the reader to see before and after."""
+
+
+def subject(
+    matches: Sequence[Match], before: Sequence[Match] | Missing, *, single: bool
+) -> Subject:
+    """Return what the selected matches are, as something to ask about."""
+    earlier = (
+        before if isinstance(before, Missing) else tuple(Item(m.path, m.value) for m in before)
+    )
+    return Subject(tuple(Item(m.path, m.value) for m in matches), earlier, single)
+
+
+def answer(condition: Condition, about: Subject, facts: Facts) -> Answer:
+    """Decide every part of *condition*; the first that does not hold speaks for it."""
+    answers = [_part(part, about, facts) for part in condition]
+    for holding in (Holding.NO, Holding.UNFIT, Holding.UNDECIDABLE):
+        for found in answers:
+            if found.holding is holding:
+                return found
+    # All hold; the most derived one says most: a change or a length rather than the value itself.
+    best = next(
+        (a for p, a in zip(condition, answers, strict=True) if isinstance(p, Derive)), answers[0]
+    )
+    return replace(best, note="; ".join(dict.fromkeys(a.note for a in answers if a.note)))
+
+
+def _part(part: Ask | Derive | Quantify, about: Subject, facts: Facts) -> Answer:
+    match part:
+        case Ask(predicate=predicate):
+            return _ask(predicate, about, facts)
+        case Derive(measure=measure, inner=inner):
+            return _derive(measure, inner, about, facts)
+        case Quantify(quantifier=quantifier, inner=inner):
+            return _quantify(quantifier, inner, about, facts)
+    assert_never(part)
+
+
+# Predicates
+
+
+def _ask(predicate: Predicate, about: Subject, facts: Facts) -> Answer:
+    try:
+        predicate = predicate.resolved(facts.resolve) if any(predicate.references()) else predicate
+    except ValueError as error:
+        return Answer(Holding.UNDECIDABLE, _actual(about.items), str(error))
+    match predicate.subject:
+        case Asked.PRESENCE:
+            return _presence(predicate, about)
+        case Asked.ELEMENTS:
+            return _together(predicate, about)
+        case Asked.VALUE:
+            return _each_value(predicate, about)
+    assert_never(predicate.subject)
+
+
+def _presence(predicate: Predicate, about: Subject) -> Answer:
+    values = [item.value for item in about.items]
+    if predicate.holds(values):
+        return Answer(Holding.YES, _actual(about.items), _notes(about))
+    return Answer(Holding.NO, _actual(about.items), predicate.explain(values))
+
+
+def _each_value(predicate: Predicate, about: Subject) -> Answer:
+    if not about.items:
+        return _nothing()
+    wrong: list[tuple[Item, Holding]] = []
+    for item in about.items:
+        if not predicate.fits(item.value):
+            wrong.append((item, Holding.UNFIT))
+        elif not predicate.holds(item.value):
+            wrong.append((item, Holding.NO))
+    if not wrong:
+        return Answer(Holding.YES, _actual(about.items), _notes(about), _change(about.items))
+    item, holding = wrong[0]
+    notes = list(about.notes)
+    if holding is Holding.UNFIT:
+        notes.append(f"a {kind(item.value)}, not {_article(predicate.wanted)}")
+    elif why := predicate.explain(item.value):
+        notes.append(why)
+    if not about.single and len(about.items) > 1:
+        notes.append(f"at {item.path}; {len(wrong)} of {len(about.items)} wrong")
+    return Answer(holding, str(item), "; ".join(notes), item if item.changed else None)
+
+
+def _together(predicate: Predicate, about: Subject) -> Answer:
+    elements = _elements(about)
+    if isinstance(elements, Answer):
+        return elements
+    if predicate.holds(elements):
+        return Answer(Holding.YES, _listed(map(brief, elements)), _notes(about))
+    return Answer(Holding.NO, _listed(map(brief, elements)), predicate.explain(elements))
+
+
+def _elements(about: Subject) -> list[Json] | Answer:
+    """Return the elements of the one array, or the several matches; never none."""
+    if not about.items:
+        return _nothing()
+    if not about.single:
+        return [item.value for item in about.items]
+    value = about.items[0].value
+    if not isinstance(value, list):
+        shown = _actual(about.items)
+        return Answer(Holding.UNFIT, shown, f"a {kind(value)}, not an array")
+    if not value:
+        return Answer(Holding.UNFIT, "[]", "an empty array")
+    return value
+
+
+# Measures
+
+
+def _derive(measure: Measure, inner: Condition, about: Subject, facts: Facts) -> Answer:
+    match measure.reach:
+        case Reach.VALUE:
+            found = _measured(measure, about)
+        case Reach.NUMBERS | Reach.MATCHES:
+            found = _reduced(measure, about)
+        case Reach.CHANGE:
+            found = _changes(measure, about, facts)
+        case _:
+            assert_never(measure.reach)
+    return found if isinstance(found, Answer) else answer(inner, found, facts)
+
+
+def _measured(measure: Measure, about: Subject) -> Subject | Answer:
+    if not about.items:
+        return _nothing()
+    for item in about.items:
+        if kind(item.value) not in measure.accepts:
+            wanted = " or ".join(sorted(measure.accepts))
+            note = f"a {kind(item.value)} has no {measure.noun}: expected {_article(wanted)}"
+            return Answer(Holding.UNFIT, str(item), note)
+    return replace(
+        about,
+        items=tuple(Item(i.path, measure.of(i.value)) for i in about.items),
+        before=_sizes(measure, about.before),
+        noun=measure.noun,
+    )
+
+
+def _sizes(measure: Measure, before: tuple[Item, ...] | Missing) -> tuple[Item, ...] | Missing:
+    if isinstance(before, Missing):
+        return before
+    if any(kind(i.value) not in measure.accepts for i in before):
+        return Missing(f"no {measure.noun} before the load: {_actual(before)}")
+    return tuple(Item(i.path, measure.of(i.value)) for i in before)
+
+
+def _reduced(measure: Measure, about: Subject) -> Subject | Answer:
+    counting = measure.reach is Reach.MATCHES
+    now: Sequence[Any] | Answer = about.items if counting else _numbers(about)
+    if isinstance(now, Answer):
+        return now
+    label = about.items[0].path if about.items and about.single else measure.noun
+    item = Item(label, measure.of(now))
+    if not counting and len(about.items) == 1 and about.items[0].changed:
+        item = replace(about.items[0], value=item.value)
+    elif not counting and all(i.changed for i in about.items):
+        item = _reduced_change(measure, about.items, item)
+    return replace(
+        about,
+        items=(item,),
+        before=_reduced_before(measure, about, label),
+        single=True,
+        noun=measure.noun,
+    )
+
+
+def _reduced_change(measure: Measure, items: tuple[Item, ...], item: Item) -> Item:
+    """Let a sum of changes show the sums it lies between."""
+    before = [i.before for i in items if is_number(i.before)]
+    after = [i.after for i in items if is_number(i.after)]
+    if measure.noun != "sum" or len(before) != len(items) or len(after) != len(items):
+        return item
+    low, high = measure.of(before), measure.of(after)
+    assert is_number(item.value)
+    written = _movement(item.value, low, high)
+    return replace(item, before=low, after=high, changed=True, written=written)
+
+
+def _reduced_before(measure: Measure, about: Subject, label: str) -> tuple[Item, ...] | Missing:
+    if isinstance(about.before, Missing):
+        return about.before
+    if measure.reach is Reach.MATCHES:
+        return (Item(label, measure.of(about.before)),)
+    if not about.before:
+        return ()
+    earlier = _numbers(replace(about, items=about.before))
+    if isinstance(earlier, Answer):
+        if earlier.actual == "[]":
+            return ()
+        return Missing(f"no {measure.noun} before the load: {earlier.note}")
+    return (Item(label, measure.of(earlier)),)
+
+
+def _numbers(about: Subject) -> list[Number] | Answer:
+    """Return the numbers to reduce; anything else among them is an answer."""
+    if not about.items:
+        return _nothing()
+    values: Iterable[Json]
+    values = [item.value for item in about.items]
+    if about.single and isinstance(about.items[0].value, list):
+        values = about.items[0].value
+        if not values:
+            return Answer(Holding.UNFIT, "[]", "an empty array")
+    found: list[Number] = []
+    for index, value in enumerate(values):
+        if not is_number(value):
+            note = f"a {kind(value)}, not a number"
+            if len(about.items) > 1:
+                note += f", at {about.items[index].path}"
+            elif isinstance(about.items[0].value, list):
+                note += f", at element {index}"
+            return Answer(Holding.UNFIT, brief(value), note)
+        found.append(value)
+    return found
+
+
+def _changes(measure: Measure, about: Subject, facts: Facts) -> Subject | Answer:
+    if isinstance(about.before, Missing):
+        return Answer(Holding.UNDECIDABLE, _actual(about.items), about.before.reason)
+    if not facts.duration:
+        return Answer(Holding.UNDECIDABLE, _actual(about.items), "the load did not take place")
+    earlier = {item.path: item for item in about.before}
+    later = {item.path for item in about.items}
+    if gone := [item for path, item in earlier.items() if path not in later]:
+        note = f"gone after the load: {gone[0].path} was {brief(gone[0].value)}"
+        return Answer(Holding.UNFIT, "absent", note)
+    if not about.items:
+        return _nothing()
+    default: Number | None = getattr(measure, "absent_before", None)
+    born: list[str] = []
+    found: list[Item] = []
+    for item in about.items:
+        if item.path in earlier:
+            start = earlier[item.path].value
+        elif default is not None:
+            start = default
+            born.append(item.path)
+        else:
+            note = f"{item.path} was absent before the load (`absent_before: 0` counts from 0)"
+            return Answer(Holding.UNDECIDABLE, brief(item.value), note)
+        if not is_number(item.value) or not is_number(start):
+            odd, when = (item.value, "after") if not is_number(item.value) else (start, "before")
+            note = f"{when} the load it is a {kind(odd)}, not a number"
+            return Answer(Holding.UNFIT, brief(odd), note)
+        change = measure.of((start, item.value, facts.duration))
+        written = _movement(change, start, item.value)
+        found.append(Item(item.path, change, written, start, item.value, changed=True))
+    notes = about.notes
+    if born:
+        more = f" and {len(born) - 1} more" if len(born) > 1 else ""
+        notes = (
+            *notes,
+            f"absent before the load, counted from {show(default or 0)}: {born[0]}{more}",
+        )
+    return replace(about, items=tuple(found), before=(), noun=measure.noun, notes=notes)
+
+
+def _movement(change: Number, before: Number, after: Number) -> str:
+    sign = "+" if change >= 0 else ""
+    return f"{sign}{show(change)} ({show(before)} → {show(after)})"
+
+
+# Quantifiers
+
+
+def _quantify(quantifier: Quantifier, inner: Condition, about: Subject, facts: Facts) -> Answer:
+    if not about.items:
+        return _nothing()
+    answers = [answer(inner, _alone(about, item), facts) for item in about.items]
+    holdings = [a.holding for a in answers]
+    total = len(answers)
+    match quantifier:
+        case Quantifier.EACH:
+            bad = [i for i, h in enumerate(holdings) if h is not Holding.YES]
+            verdict = holdings[bad[0]] if bad else Holding.YES
+            tail = f"{len(bad)} of {total} wrong"
+        case Quantifier.ANY:
+            bad = [] if Holding.YES in holdings else [0]
+            undecided = Holding.UNDECIDABLE in holdings
+            verdict = Holding.UNDECIDABLE if undecided else Holding.NO
+            verdict = verdict if bad else Holding.YES
+            tail = f"none of {total} does"
+        case Quantifier.NONE:
+            bad = [i for i, h in enumerate(holdings) if h is not Holding.NO]
+            verdict = Holding.YES
+            if bad:
+                first = holdings[bad[0]]
+                verdict = Holding.NO if Holding.YES in holdings else first
+            tail = f"{len(bad)} of {total} do, or are no answer"
+        case _:
+            assert_never(quantifier)
+    if not bad:
+        return Answer(Holding.YES, _actual(about.items), _notes(about))
+    speaker = answers[bad[0]]
+    place = f"at {about.items[bad[0]].path}; {tail}" if total > 1 else ""
+    return replace(speaker, holding=verdict, note="; ".join(n for n in (speaker.note, place) if n))
+
+
+def _alone(about: Subject, item: Item) -> Subject:
+    before = about.before
+    if not isinstance(before, Missing):
+        before = tuple(i for i in before if i.path == item.path)
+    return replace(about, items=(item,), before=before, single=True)
+
+
+# Texts
+
+
+def _nothing() -> Answer:
+    return Answer(Holding.UNFIT, "absent", "nothing at that path")
+
+
+def _notes(about: Subject) -> str:
+    return "; ".join(about.notes)
+
+
+def _change(items: tuple[Item, ...]) -> Item | None:
+    return items[0] if len(items) == 1 and items[0].changed else None
+
+
+def _actual(items: tuple[Item, ...]) -> str:
+    if not items:
+        return "absent"
+    return str(items[0]) if len(items) == 1 else _listed(map(str, items))
+
+
+def _listed(values: Iterable[str], limit: int = 6) -> str:
+    texts = list(values)
+    shown = ", ".join(texts[:limit])
+    return shown if len(texts) <= limit else f"{shown}, … ({len(texts)} in all)"
+
+
+def _article(noun: str) -> str:
+    return f"an {noun}" if noun[:1] in "aeiou" else f"a {noun}"

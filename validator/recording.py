@@ -1,0 +1,127 @@
+"""Recordings as files: everything a run saw, as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from validator.errors import UsageError
+from validator.records.observation import Observations, Settled, Snapshot, Unreadable
+from validator.records.recording import Recording
+from validator.values import Json, kind
+
+VERSION = 1
+_MOST_BYTES = 1024 * 1024 * 1024
+
+
+def written(recording: Recording) -> str:
+    """Return *recording* as the text of a file."""
+    seen = recording.observations
+    document = {
+        "recording": VERSION,
+        "title": recording.title,
+        "spec": recording.spec,
+        "target": recording.target,
+        "started": recording.started,
+        "elapsed_s": recording.elapsed,
+        "interrupted": recording.interrupted,
+        "remarks": list(recording.remarks),
+        "load": recording.ledger,
+        "settle": _settled(seen.settled),
+        "before": {name: _snapshot(s) for name, s in seen.before.items()},
+        "after": {name: _snapshot(s) for name, s in seen.after.items()},
+    }
+    return json.dumps(document, ensure_ascii=False) + "\n"
+
+
+def _settled(settled: Settled | None) -> dict[str, Any] | None:
+    if settled is None:
+        return None
+    return {
+        "settled": settled.settled,
+        "elapsed_s": settled.elapsed,
+        "polls": settled.polls,
+        "waiting_for": list(settled.waiting_for),
+        "moving": list(settled.moving),
+    }
+
+
+def _snapshot(snapshot: Snapshot) -> dict[str, Any]:
+    error = snapshot.error
+    return {
+        "document": snapshot.document,
+        "error": None if error is None else {"cause": error.cause, "text": error.text},
+        "status": snapshot.status,
+        "taken_s": snapshot.taken,
+        "elapsed_s": snapshot.elapsed,
+    }
+
+
+def read(file: str | Path) -> Recording:
+    """Return the recording in *file*; raise `UsageError` when there is none."""
+    path = Path(file)
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise UsageError(f"{path}: larger than 1 GiB")
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: not a recording, not even JSON: {error}") from error
+    if not isinstance(document, dict) or "recording" not in document:
+        raise UsageError(f"{path}: not a recording; `validator run SPEC --record FILE` writes one")
+    if document["recording"] != VERSION:
+        found = document["recording"]
+        raise UsageError(f"{path}: a recording of version {found}; this tool reads {VERSION}")
+    try:
+        return _recording(document)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(f"{path}: a damaged recording: {type(error).__name__} {error}") from error
+
+
+def _recording(document: dict[str, Any]) -> Recording:
+    settled = document["settle"]
+    return Recording(
+        title=_text(document["title"]),
+        spec=_text(document["spec"]),
+        target=_text(document["target"]),
+        started=_text(document["started"]),
+        elapsed=float(document["elapsed_s"]),
+        ledger=document["load"],
+        observations=Observations(
+            {name: _read_snapshot(name, s) for name, s in document["before"].items()},
+            {name: _read_snapshot(name, s) for name, s in document["after"].items()},
+            None if settled is None else _read_settled(settled),
+        ),
+        interrupted=_text(document["interrupted"]),
+        remarks=tuple(map(_text, document["remarks"])),
+    )
+
+
+def _read_settled(document: dict[str, Any]) -> Settled:
+    return Settled(
+        bool(document["settled"]),
+        float(document["elapsed_s"]),
+        int(document["polls"]),
+        tuple(document["waiting_for"]),
+        tuple(document["moving"]),
+    )
+
+
+def _read_snapshot(name: str, document: dict[str, Any]) -> Snapshot:
+    error = document["error"]
+    return Snapshot(
+        endpoint=name,
+        document=document["document"],
+        error=None if error is None else Unreadable(_text(error["cause"]), _text(error["text"])),
+        status=document["status"],
+        taken=float(document["taken_s"]),
+        elapsed=float(document["elapsed_s"]),
+    )
+
+
+def _text(value: Json) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected a text, found {kind(value)}")
+    return value

@@ -1,0 +1,62 @@
+"""Keep secrets out of everything that leaves the process."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
+from urllib.parse import quote, quote_plus
+
+MASK = "***"
+
+T = TypeVar("T")
+
+
+class Redaction:
+    """Replaces secrets, also base64 and URL-quoted, by a mask in any text or record."""
+
+    def __init__(self, secrets: tuple[str, ...]) -> None:
+        forms = {form for secret in secrets for form in _forms(secret)}
+        # The longest first, so that a secret inside another does not leave its rest behind.
+        longest_first = sorted(forms, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+
+    def text(self, text: str) -> str:
+        """Return *text* without secrets."""
+        return text if self._pattern is None else self._pattern.sub(MASK, text)
+
+    def record(self, value: T) -> T:
+        """Return a record or JSON value without secrets, in keys and values alike."""
+        return value if self._pattern is None else self._any(value)
+
+    def _any(self, value: Any) -> Any:
+        match value:
+            case str():
+                # An enum member is a str too, and must stay what it is.
+                return self.text(value) if type(value) is str else value
+            case list():
+                return [self._any(v) for v in value]
+            case tuple():
+                return tuple(self._any(v) for v in value)
+            case dict():
+                return {self._any(k): self._any(v) for k, v in value.items()}
+        if is_dataclass(value) and not isinstance(value, type):
+            changed = {
+                f.name: self._any(old)
+                for f in fields(value)
+                if (old := getattr(value, f.name)) is not None
+            }
+            return replace(value, **changed)
+        return value
+
+
+def _forms(secret: str) -> set[str]:
+    """Return the ways a secret may be written: as it is, escaped, quoted or in base64."""
+    raw = secret.encode()
+    encoded = {
+        base64.b64encode(raw).decode().rstrip("="),
+        base64.urlsafe_b64encode(raw).decode().rstrip("="),
+    }
+    escaped = secret.encode("unicode_escape").decode()
+    return {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), escaped, *encoded}

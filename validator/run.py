@@ -1,0 +1,216 @@
+"""The whole of a run, in the order it happens."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from validator import evaluate
+from validator.errors import ServerError
+from validator.ledger import ledger
+from validator.load import Collector, load
+from validator.observe import Observer, settle, watching
+from validator.records.load import Exchange
+from validator.records.observation import Observations, Settled, Snapshot, Unreadable
+from validator.records.recording import Recording
+from validator.redaction import Redaction
+from validator.server import started
+from validator.spec.model import Spec
+
+INTERRUPTED = "interrupted"
+
+
+class Listener(Protocol):
+    """Somebody who wants to know how a run gets on."""
+
+    def phase(self, name: str) -> None:
+        """Hear what begins now."""
+
+    def exchange(self, exchange: Exchange, in_flight: int) -> None:
+        """Hear of a request that has ended."""
+
+    def remark(self, text: str) -> None:
+        """Hear of something that a person should know."""
+
+
+class Silent:
+    """A listener that does not listen."""
+
+    def phase(self, name: str) -> None:
+        """Hear nothing."""
+
+    def exchange(self, exchange: Exchange, in_flight: int) -> None:
+        """Hear nothing."""
+
+    def remark(self, text: str) -> None:
+        """Hear nothing."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What a run has seen so far, good at any time."""
+
+    before: dict[str, Snapshot] = field(default_factory=dict)
+    after: dict[str, Snapshot] = field(default_factory=dict)
+    collector: Collector | None = None
+    settled: Settled | None = None
+    interrupted: str = ""
+    remarks: list[str] = field(default_factory=list)
+
+
+async def run(
+    spec: Spec, *, listener: Listener | None = None, interrupt: asyncio.Event | None = None
+) -> Recording:
+    """Look, send the load, wait, look again; return what was seen.
+
+    Setting *interrupt* ends the run early; so does the spec's own timeout. Either way what was
+    seen so far comes back, and a started server is stopped.
+    """
+    began = time.monotonic()
+    now = datetime.now(UTC)
+    seen = _Seen()
+    work = asyncio.create_task(_in_order(spec, seen, listener or Silent(), began))
+    stop = asyncio.create_task((interrupt or asyncio.Event()).wait())
+    try:
+        await asyncio.wait((work, stop), timeout=spec.timeout, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            seen.interrupted = INTERRUPTED if stop.done() else "run timeout"
+    finally:
+        stop.cancel()
+        work.cancel()
+        await asyncio.wait((work, stop))
+    if not work.cancelled():
+        work.result()
+    return _recorded(spec, seen, now, time.monotonic() - began)
+
+
+async def _in_order(spec: Spec, seen: _Seen, listener: Listener, began: float) -> None:
+    def clock() -> float:
+        return time.monotonic() - began
+
+    async with _serving(spec, seen, listener) as up, watching(spec.target, clock) as observer:
+        if not up:
+            return
+        listener.phase("before")
+        await _look_before(spec, seen, observer)
+        if spec.load is None:
+            seen.after = seen.before
+            return
+        if _unreachable(spec, seen):
+            seen.after = seen.before
+            remark = f"nothing answers at {spec.target.url}: the load was not sent"
+            seen.remarks.append(remark)
+            return
+        listener.phase("load")
+        seen.collector = Collector()
+        await load(
+            spec.load.driver,
+            spec.load.requests,
+            spec.load.concurrency,
+            on_exchange=listener.exchange,
+            collector=seen.collector,
+        )
+        listener.phase("settle")
+        await _settle(spec, seen, observer, listener)
+        listener.phase("after")
+        seen.after = await observer.look(spec.endpoints, sequential=spec.sequential)
+
+
+async def _look_before(spec: Spec, seen: _Seen, observer: Observer) -> None:
+    # With a load to come, endpoints marked `read: last` are left for the end: once is enough.
+    wanted = [e for e in spec.endpoints if spec.load is None or not e.read_last]
+    seen.before = await observer.look(wanted, sequential=spec.sequential)
+
+
+def _unreachable(spec: Spec, seen: _Seen) -> bool:
+    """Say whether nobody listens there: a load would only repeat that."""
+    causes = [s.error.cause if s.error else "" for s in seen.before.values()]
+    return bool(spec.endpoints) and bool(causes) and all(cause == "connect" for cause in causes)
+
+
+async def _settle(spec: Spec, seen: _Seen, observer: Observer, listener: Listener) -> None:
+    assert seen.collector is not None
+    document = ledger(seen.collector.result())
+    today = datetime.now(UTC).date()
+    readable = {name for name, snapshot in seen.before.items() if snapshot.error is None}
+    asked = {n: a for n, a in evaluate.moving(spec, readable).items() if n in readable}
+
+    def fingerprint(snapshots: Mapping[str, Snapshot]) -> dict[str, tuple[str, ...]]:
+        return {
+            name: evaluate.selected(asked[name], name, snapshot.document)
+            for name, snapshot in snapshots.items()
+        }
+
+    def content(snapshots: Mapping[str, Snapshot]) -> set[str]:
+        found = Observations(seen.before, snapshots)
+        return {
+            name for name in snapshots if evaluate.held(spec, asked[name], found, document, today)
+        }
+
+    seen.settled = await settle(
+        observer,
+        [e for e in spec.endpoints if e.id in asked],
+        spec.settle,
+        fingerprint=fingerprint,
+        content=content,
+        clock=observer.clock,
+        sequential=spec.sequential,
+    )
+    if seen.settled.moving:
+        names = ", ".join(seen.settled.moving)
+        remark = f"not settled: still moving after {seen.settled.elapsed:.1f} s: {names}"
+        seen.remarks.append(remark)
+        listener.remark(remark)
+
+
+@asynccontextmanager
+async def _serving(spec: Spec, seen: _Seen, listener: Listener) -> AsyncIterator[bool]:
+    """Have the spec's server run for the block, if it has one; say whether it is up."""
+    if spec.server is None:
+        yield True
+        return
+
+    def announce(text: str) -> None:
+        seen.remarks.append(text)
+        listener.remark(text)
+
+    began = False
+    try:
+        async with started(spec.server, spec.target.url, announce=announce) as running:
+            began = True
+            try:
+                yield True
+            finally:
+                if running.exit_code is not None:
+                    announce(f"the server ended during the run with exit code {running.exit_code}")
+                    seen.remarks.extend(f"  {line}" for line in running.output_tail().splitlines())
+    except ServerError as error:
+        if began:
+            raise
+        announce(f"the server did not start: {error}")
+        seen.remarks.extend(f"  {line}" for line in error.output.splitlines())
+        yield False
+
+
+def _recorded(spec: Spec, seen: _Seen, now: datetime, elapsed: float) -> Recording:
+    if seen.interrupted:
+        unseen = Unreadable("interrupted", f"the run ended before it was read ({seen.interrupted})")
+        for endpoint in spec.endpoints:
+            seen.after.setdefault(endpoint.id, Snapshot(endpoint.id, error=unseen))
+    recording = Recording(
+        title=spec.title,
+        spec=spec.file,
+        target=spec.target.url,
+        started=now.isoformat(timespec="seconds"),
+        elapsed=elapsed,
+        ledger=None if seen.collector is None else ledger(seen.collector.result()),
+        observations=Observations(seen.before, seen.after, seen.settled),
+        interrupted=seen.interrupted,
+        remarks=tuple(seen.remarks),
+    )
+    return Redaction(spec.secrets).record(recording)
