@@ -1,0 +1,47 @@
+"""Files written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from validator.errors import UsageError
+
+
+def check_writable(path: Path) -> None:
+    """Raise `UsageError` when *path* could not be written: better now than after the load."""
+    parent = path.parent
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder")
+    if not parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {parent}")
+    if not os.access(parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise UsageError(f"{path}: not writable")
+
+
+def write(path: Path, text: str) -> None:
+    """Write *text* to *path* at once, so that nobody ever reads half of it."""
+    if path.exists() and not path.is_file():  # /dev/stdout, a named pipe
+        path.write_text(text, encoding="utf-8", newline="")
+        return
+    partial = ""
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w",
+            encoding="utf-8",
+            newline="",
+            dir=path.parent,
+            prefix=f".{path.name}.",
+            delete=False,
+        ) as file:
+            partial = file.name
+            file.write(text)
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(partial).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~umask)
+        Path(partial).replace(path)
+    except OSError as error:
+        if partial:
+            Path(partial).unlink(missing_ok=True)
+        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,52 @@
+"""The verdicts as CSV, for spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from validator.records.verdict import Report
+from validator.reporters.base import reporter
+
+COLUMNS = (
+    "spec", "endpoint", "name", "path", "status", "severity", "expected", "actual",
+    "before", "after", "note", "why", "vacuous", "file", "line", "column",
+)  # fmt: skip
+
+
+@reporter("csv")
+def render(reports: Sequence[Report]) -> str:
+    """One row per verdict, for spreadsheets; no cell can be taken for a formula.
+
+    ```yaml
+    # validator run SPEC --report csv=verdicts.csv
+    ```
+    """
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\r\n")  # as RFC 4180 has it
+    rows.writerow(COLUMNS)
+    for report in reports:
+        for v in report.verdicts:
+            cells = (
+                report.title, v.endpoint or "", v.name, v.path or "", v.status.value,
+                v.severity.value, v.expected, v.actual, v.before, v.after, v.note, v.why,
+                "true" if v.vacuous else "false", v.span.file, str(v.span.line), str(v.span.column),
+            )  # fmt: skip
+            rows.writerow([_harmless(cell) for cell in cells])
+    return text.getvalue()
+
+
+def _harmless(cell: str) -> str:
+    """Return *cell* so that no spreadsheet computes it: `=HYPERLINK(…)` came from the wire."""
+    if cell[:1] in ("=", "+", "-", "@", "\t", "\r") and not _is_number(cell):
+        return "'" + cell
+    return cell
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

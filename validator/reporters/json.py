@@ -1,0 +1,86 @@
+"""The report as JSON: the contract that other programs rely on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from validator.records.observation import Settled
+from validator.records.verdict import Report, Verdict
+from validator.reporters.base import reporter
+
+VERSION = 1
+
+
+@reporter("json")
+def render(reports: Sequence[Report]) -> str:
+    """All that was judged and the ledger; `validator schema report` describes it.
+
+    ```yaml
+    # validator run SPEC --report json=report.json
+    ```
+    """
+    if len(reports) == 1:
+        return json.dumps(document(reports[0]), ensure_ascii=False, indent=1) + "\n"
+    combined = {
+        "version": VERSION,
+        "title": ", ".join(r.title for r in reports),
+        "passed": all(r.passed for r in reports),
+        "exit_code": max(r.exit_code for r in reports),
+        "runs": [document(r) for r in reports],
+    }
+    return json.dumps(combined, ensure_ascii=False, indent=1) + "\n"
+
+
+def document(report: Report) -> dict[str, Any]:
+    """Return one report as plain data."""
+    return {
+        "version": VERSION,
+        "title": report.title,
+        "spec": report.spec,
+        "passed": report.passed,
+        "exit_code": report.exit_code,
+        "target": report.target,
+        "started": report.started,
+        "elapsed_s": round(report.elapsed, 6),
+        "interrupted": report.interrupted or None,
+        "remarks": list(report.remarks),
+        "load": report.load,
+        "settle": _settled(report.settled),
+        "tally": {status.value: count for status, count in sorted(report.tally.items())},
+        "verdicts": [_verdict(v) for v in report.verdicts],
+    }
+
+
+def _settled(settled: Settled | None) -> dict[str, Any] | None:
+    if settled is None:
+        return None
+    return {
+        "settled": settled.settled,
+        "elapsed_s": round(settled.elapsed, 6),
+        "polls": settled.polls,
+        "waiting_for": list(settled.waiting_for),
+        "moving": list(settled.moving),
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "endpoint": verdict.endpoint,
+        "section": verdict.section,
+        "name": verdict.name,
+        "path": verdict.path,
+        "status": verdict.status.value,
+        "severity": verdict.severity.value,
+        "expected": verdict.expected,
+        "actual": verdict.actual,
+        "before": verdict.before or None,
+        "after": verdict.after or None,
+        "note": verdict.note,
+        "why": verdict.why,
+        "vacuous": verdict.vacuous,
+        "file": verdict.span.file,
+        "line": verdict.span.line,
+        "column": verdict.span.column,
+    }
