@@ -18,10 +18,16 @@ class Form:
     noun: str
     read: Callable[[Json], Any]
     schema: dict[str, Any]
+    fixed: bool = False
+    """Whether it must be known when the spec is read."""
 
     def __call__(self, value: Any) -> Any:
         """Return *value* read, a reference untouched; raise ValueError."""
-        return value if isinstance(value, Reference) else self.read(value)
+        if not isinstance(value, Reference):
+            return self.read(value)
+        if self.fixed:
+            raise ValueError(f"expected {self.noun}, which must be known before the load")
+        return value
 
 
 def given(form: Form, default: Any = ...) -> Any:
@@ -36,7 +42,8 @@ REFERENCE_SCHEMA = {"type": "string", "pattern": r"\$\{[^}]+\}"}
 
 def wrong(noun: str, value: Json) -> ValueError:
     """Return the error for an argument of the wrong kind."""
-    return ValueError(f"expected {noun}, found {kind(value)} {brief(value)}")
+    found = "nothing" if value is None else f"{kind(value)} {brief(value)}"
+    return ValueError(f"expected {noun}, found {found}")
 
 
 def _number(value: Json) -> Json:
@@ -104,7 +111,7 @@ def one_of(choices: tuple[str, ...], noun: str) -> Form:
 
     word = {"enum": list(choices)}
     listed = {"type": "array", "items": word, "minItems": 1}
-    return Form(noun, read, {"anyOf": [word, listed]})
+    return Form(noun, read, {"anyOf": [word, listed]}, fixed=True)
 
 
 def _pattern(value: Json) -> Json:
@@ -119,7 +126,7 @@ def _pattern(value: Json) -> Json:
 
 NUMBER = Form("a number", _number, {"type": "number"})
 TEXT = Form("a text", _text, {"type": "string"})
-TRUE = Form("true", _true, {"const": True})
-BOOLEAN = Form("true or false", _boolean, {"type": "boolean"})
+TRUE = Form("true", _true, {"const": True}, fixed=True)
+BOOLEAN = Form("true or false", _boolean, {"type": "boolean"}, fixed=True)
 ANY = Form("a value", _any, {})
 PATTERN = Form("a regular expression", _pattern, {"type": "string", "format": "regex"})

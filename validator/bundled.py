@@ -32,8 +32,14 @@ def located(words: tuple[str, ...]) -> tuple[Path, ...]:
     found: dict[Path, None] = {}
     for word in words:
         for path in _located(word):
-            found.setdefault(path)
+            found.setdefault(_short(path))
     return tuple(found)
+
+
+def _short(path: Path) -> Path:
+    """Return *path* as a person would write it here."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _located(word: str) -> list[Path]:

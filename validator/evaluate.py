@@ -8,11 +8,11 @@ from datetime import date
 from typing import assert_never
 
 from validator.expressions import ExpressionError, Term
-from validator.judgement import Answer, Facts, Holding, Missing, answer, subject
+from validator.judgement import Answer, Facts, Holding, Missing, Subject, answer, asks_change, subject
 from validator.predicates import Predicate
 from validator.query import Match, Query, compiled
 from validator.records.observation import Observations, Unreadable
-from validator.records.verdict import ACROSS, LOAD, Severity, Status, Verdict
+from validator.records.verdict import ACROSS, LOAD, REACHABLE, Severity, Status, Verdict
 from validator.reference import Reference, UnresolvedError
 from validator.spec.model import (
     About,
@@ -28,8 +28,6 @@ from validator.spec.model import (
     Spec,
 )
 from validator.values import Json, brief, is_number, kind
-
-REACHABLE = "reachable"
 
 _STATUS = {
     Holding.YES: Status.PASS,
@@ -77,7 +75,9 @@ def selected(assertions: tuple[Assertion, ...], endpoint: str, document: Json) -
             case ExprAssertion(bindings=bindings):
                 queries.update({b.query: None for _, b in bindings if b.endpoint == endpoint})
     return tuple(
-        f"{m.path}={brief(m.value, 200)}" for query in queries for m in query.select(document)
+        f"{m.path}={m.value!r}" if is_number(m.value) else f"{m.path}: {kind(m.value)}"
+        for query in queries
+        for m in query.select(document)
     )
 
 
@@ -94,23 +94,11 @@ def held(
 def _asked_for_change(assertion: Assertion) -> set[str]:
     match assertion:
         case PathAssertion(endpoint=str() as endpoint, condition=condition):
-            return {endpoint} if _has_change(condition) else set()
+            return {endpoint} if asks_change(condition) else set()
         case ExprAssertion(expression=expression, bindings=bindings):
             if any(term.phase == "delta" for term in expression.terms):
                 return {binding.endpoint for _, binding in bindings}
     return set()
-
-
-def _has_change(condition: Condition) -> bool:
-    for part in condition:
-        match part:
-            case Derive(measure=measure, inner=inner):
-                if measure.reach.name == "CHANGE" or _has_change(inner):
-                    return True
-            case Quantify(inner=inner):
-                if _has_change(inner):
-                    return True
-    return False
 
 
 @dataclass(slots=True)
@@ -160,7 +148,9 @@ class _Judge:
             found = Answer(Holding.UNDECIDABLE, "no ledger", "the load was not sent")
             return self._concluded(assertion, expected, found)
         matches = assertion.query.select(self.ledger)
-        asked = subject(matches, Missing("the ledger has no before"), single=True)
+        asked = subject(
+            matches, Missing("the ledger has no before"), single=assertion.query.definite
+        )
         return self._answered(assertion, asked)
 
     def about(self, assertion: Assertion) -> Verdict:
@@ -184,8 +174,11 @@ class _Judge:
         before = self._before(assertion.endpoint, assertion.query)
         return self._answered(assertion, subject(matches, before, single=assertion.query.definite))
 
-    def _answered(self, assertion: PathAssertion, asked: object) -> Verdict:
-        found = answer(assertion.condition, asked, self.facts)  # type: ignore[arg-type]  # a Subject
+    def _answered(self, assertion: PathAssertion, asked: Subject) -> Verdict:
+        try:
+            found = answer(assertion.condition, asked, self.facts)
+        except OverflowError:  # an integer of hundreds of digits, which no float can hold
+            found = Answer(Holding.UNDECIDABLE, "unknown", "a number grew out of bounds")
         return self._concluded(assertion, _expected(assertion.condition, self), found)
 
     def _expr(self, assertion: ExprAssertion) -> Verdict:
@@ -199,7 +192,7 @@ class _Judge:
                 else:
                     binding = bound[term.name]
                     values[term.text] = self._term(term, binding.endpoint, binding.query)
-            except ValueError as error:
+            except (ValueError, OverflowError) as error:
                 found = Answer(Holding.UNDECIDABLE, _values(values) or "unknown", str(error))
                 return self._concluded(assertion, expected, found)
         try:
@@ -249,12 +242,20 @@ class _Judge:
         """Return the value of a term: one of a definite path, else a list; raise ValueError."""
         match term.phase:
             case "before":
-                return _one(query, self._at_before(term, endpoint, query))
+                earlier = _one(query, self._at_before(term, endpoint, query))
+                if earlier is None:
+                    raise UnresolvedError(f"{endpoint}: {query} was null before the load")
+                return earlier
             case "delta":
                 before = {m.path: m.value for m in self._at_before(term, endpoint, query)}
                 after = self._at_after(endpoint, query)
+                if gone := before.keys() - {m.path for m in after}:
+                    raise UnresolvedError(f"{endpoint}: gone after the load: {min(gone)}")
                 return _one(query, tuple(_difference(m, before) for m in after))
-        return _one(query, self._at_after(endpoint, query))
+        found = _one(query, self._at_after(endpoint, query))
+        if found is None:
+            raise UnresolvedError(f"{endpoint}: {query} is null")
+        return found
 
     def _at_after(self, endpoint: str, query: Query) -> tuple[Match, ...]:
         snapshot = self.seen.after.get(endpoint)

@@ -27,7 +27,7 @@ _PLUGINS: dict[str, Registry[Any]] = {
     "reports": REPORTERS,
 }
 
-_BLOCKS: dict[str, type[Written]] = {
+BLOCKS: dict[str, type[Written]] = {
     "spec": written.SpecFile,
     "target": written.TargetBlock,
     "server": written.ServerBlock,
@@ -70,12 +70,12 @@ def _entries() -> dict[str, dict[str, Callable[[], str]]]:
         heading: {name: _documentation(registry, name) for name in registry}
         for heading, registry in _PLUGINS.items()
     }
-    topics = {name: _constant(text) for name, text in _topics().items()}
-    blocks = {name: _block(model) for name, model in _BLOCKS.items()}
-    return {**plugins, "more of an assertion": topics, "blocks of a spec": blocks}
+    more = {name: _constant(text) for name, text in topics().items()}
+    blocks = {name: _block(model) for name, model in BLOCKS.items()}
+    return {**plugins, "more of an assertion": more, "blocks of a spec": blocks}
 
 
-def _topics() -> dict[str, str]:
+def topics() -> dict[str, str]:
     """Return the texts about what is no plug-in, by heading."""
     text = Path(__file__).with_name(_TOPICS_FILE).read_text(encoding="utf-8")
     parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)[1:]

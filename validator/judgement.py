@@ -142,7 +142,9 @@ def _presence(predicate: Predicate, about: Subject) -> Answer:
     values = [item.value for item in about.items]
     if predicate.holds(values):
         return Answer(Holding.YES, _actual(about.items), _notes(about))
-    return Answer(Holding.NO, _actual(about.items), predicate.explain(values))
+    # A null is no answer to whether something is there, so `none` has nothing to turn round.
+    holding = Holding.UNFIT if None in values else Holding.NO
+    return Answer(holding, _actual(about.items), predicate.explain(values))
 
 
 def _each_value(predicate: Predicate, about: Subject) -> Answer:
@@ -153,27 +155,39 @@ def _each_value(predicate: Predicate, about: Subject) -> Answer:
         if not predicate.fits(item.value):
             wrong.append((item, Holding.UNFIT))
         elif not predicate.holds(item.value):
-            wrong.append((item, Holding.NO))
+            wrong.append((item, Holding.UNFIT if item.value is None else Holding.NO))
     if not wrong:
         return Answer(Holding.YES, _actual(about.items), _notes(about), _change(about.items))
     item, holding = wrong[0]
     notes = list(about.notes)
     if holding is Holding.UNFIT:
         notes.append(f"a {kind(item.value)}, not {_article(predicate.wanted)}")
-    elif why := predicate.explain(item.value):
+    elif why := predicate.explain(item.value) or _exactly(item.value, predicate):
         notes.append(why)
     if not about.single and len(about.items) > 1:
         notes.append(f"at {item.path}; {len(wrong)} of {len(about.items)} wrong")
     return Answer(holding, str(item), "; ".join(notes), item if item.changed else None)
 
 
+def _exactly(value: Json, predicate: Predicate) -> str:
+    """Spell a number out when, as shown, it looks like what was expected."""
+    if isinstance(value, float) and brief(value) in str(predicate).split():
+        return f"exactly {value!r}"
+    return ""
+
+
 def _together(predicate: Predicate, about: Subject) -> Answer:
     elements = _elements(about)
     if isinstance(elements, Answer):
         return elements
+    shown = _listed(map(brief, elements))
+    if None in elements:
+        return Answer(Holding.UNFIT, shown, f"null at element {elements.index(None)}")
+    if not predicate.fits(elements):
+        return Answer(Holding.UNFIT, shown, predicate.explain(elements))
     if predicate.holds(elements):
-        return Answer(Holding.YES, _listed(map(brief, elements)), _notes(about))
-    return Answer(Holding.NO, _listed(map(brief, elements)), predicate.explain(elements))
+        return Answer(Holding.YES, shown, _notes(about))
+    return Answer(Holding.NO, shown, predicate.explain(elements))
 
 
 def _elements(about: Subject) -> list[Json] | Answer:
@@ -185,7 +199,7 @@ def _elements(about: Subject) -> list[Json] | Answer:
     value = about.items[0].value
     if not isinstance(value, list):
         shown = _actual(about.items)
-        return Answer(Holding.UNFIT, shown, f"a {kind(value)}, not an array")
+        return Answer(Holding.UNFIT, shown, f"{_article(kind(value))}, not an array")
     if not value:
         return Answer(Holding.UNFIT, "[]", "an empty array")
     return value
@@ -213,14 +227,20 @@ def _measured(measure: Measure, about: Subject) -> Subject | Answer:
     for item in about.items:
         if kind(item.value) not in measure.accepts:
             wanted = " or ".join(sorted(measure.accepts))
-            note = f"a {kind(item.value)} has no {measure.noun}: expected {_article(wanted)}"
+            found = _article(kind(item.value))
+            note = f"{found} has no {measure.noun}: expected {_article(wanted)}"
             return Answer(Holding.UNFIT, str(item), note)
     return replace(
         about,
-        items=tuple(Item(i.path, measure.of(i.value)) for i in about.items),
+        items=tuple(_named(measure, i.path, measure.of(i.value)) for i in about.items),
         before=_sizes(measure, about.before),
         noun=measure.noun,
     )
+
+
+def _named(measure: Measure, path: str, number: Number) -> Item:
+    """Return a derived number that says what it is: `length 0`."""
+    return Item(path, number, f"{measure.noun} {show(number)}")
 
 
 def _sizes(measure: Measure, before: tuple[Item, ...] | Missing) -> tuple[Item, ...] | Missing:
@@ -233,11 +253,13 @@ def _sizes(measure: Measure, before: tuple[Item, ...] | Missing) -> tuple[Item, 
 
 def _reduced(measure: Measure, about: Subject) -> Subject | Answer:
     counting = measure.reach is Reach.MATCHES
+    if counting and about.items and all(item.value is None for item in about.items):
+        return Answer(Holding.UNFIT, _actual(about.items), "present but null")
     now: Sequence[Any] | Answer = about.items if counting else _numbers(about)
     if isinstance(now, Answer):
         return now
     label = about.items[0].path if about.items and about.single else measure.noun
-    item = Item(label, measure.of(now))
+    item = _named(measure, label, measure.of(now))
     if not counting and len(about.items) == 1 and about.items[0].changed:
         item = replace(about.items[0], value=item.value)
     elif not counting and all(i.changed for i in about.items):
@@ -291,7 +313,7 @@ def _numbers(about: Subject) -> list[Number] | Answer:
     found: list[Number] = []
     for index, value in enumerate(values):
         if not is_number(value):
-            note = f"a {kind(value)}, not a number"
+            note = f"{_article(kind(value))}, not a number"
             if len(about.items) > 1:
                 note += f", at {about.items[index].path}"
             elif isinstance(about.items[0].value, list):
@@ -306,11 +328,9 @@ def _changes(measure: Measure, about: Subject, facts: Facts) -> Subject | Answer
         return Answer(Holding.UNDECIDABLE, _actual(about.items), about.before.reason)
     if not facts.duration:
         return Answer(Holding.UNDECIDABLE, _actual(about.items), "the load did not take place")
+    if gone := _gone(about):
+        return gone
     earlier = {item.path: item for item in about.before}
-    later = {item.path for item in about.items}
-    if gone := [item for path, item in earlier.items() if path not in later]:
-        note = f"gone after the load: {gone[0].path} was {brief(gone[0].value)}"
-        return Answer(Holding.UNFIT, "absent", note)
     if not about.items:
         return _nothing()
     default: Number | None = getattr(measure, "absent_before", None)
@@ -327,7 +347,7 @@ def _changes(measure: Measure, about: Subject, facts: Facts) -> Subject | Answer
             return Answer(Holding.UNDECIDABLE, brief(item.value), note)
         if not is_number(item.value) or not is_number(start):
             odd, when = (item.value, "after") if not is_number(item.value) else (start, "before")
-            note = f"{when} the load it is a {kind(odd)}, not a number"
+            note = f"{when} the load it is {_article(kind(odd))}, not a number"
             return Answer(Holding.UNFIT, brief(odd), note)
         change = measure.of((start, item.value, facts.duration))
         written = _movement(change, start, item.value)
@@ -342,6 +362,30 @@ def _changes(measure: Measure, about: Subject, facts: Facts) -> Subject | Answer
     return replace(about, items=tuple(found), before=(), noun=measure.noun, notes=notes)
 
 
+def _gone(about: Subject) -> Answer | None:
+    """Return the answer about a match that was there before the load only."""
+    later = {item.path for item in about.items}
+    earlier = () if isinstance(about.before, Missing) else about.before
+    for item in earlier:
+        if item.path not in later:
+            note = f"gone after the load: {item.path} was {brief(item.value)}"
+            return Answer(Holding.UNFIT, "absent", note)
+    return None
+
+
+def asks_change(condition: Condition) -> bool:
+    """Say whether *condition* compares with what was there before the load."""
+    for part in condition:
+        match part:
+            case Derive(measure=measure, inner=inner):
+                if measure.reach is Reach.CHANGE or asks_change(inner):
+                    return True
+            case Quantify(inner=inner):
+                if asks_change(inner):
+                    return True
+    return False
+
+
 def _movement(change: Number, before: Number, after: Number) -> str:
     sign = "+" if change >= 0 else ""
     return f"{sign}{show(change)} ({show(before)} → {show(after)})"
@@ -353,6 +397,8 @@ def _movement(change: Number, before: Number, after: Number) -> str:
 def _quantify(quantifier: Quantifier, inner: Condition, about: Subject, facts: Facts) -> Answer:
     if not about.items:
         return _nothing()
+    if quantifier is not Quantifier.ANY and asks_change(inner) and (gone := _gone(about)):
+        return gone
     answers = [answer(inner, _alone(about, item), facts) for item in about.items]
     holdings = [a.holding for a in answers]
     total = len(answers)
@@ -413,9 +459,13 @@ def _actual(items: tuple[Item, ...]) -> str:
 
 def _listed(values: Iterable[str], limit: int = 6) -> str:
     texts = list(values)
+    if len(texts) > 1 and len(set(texts)) == 1:
+        return f"{len(texts)} × {texts[0]}"
     shown = ", ".join(texts[:limit])
     return shown if len(texts) <= limit else f"{shown}, … ({len(texts)} in all)"
 
 
 def _article(noun: str) -> str:
+    if noun == "null":
+        return noun
     return f"an {noun}" if noun[:1] in "aeiou" else f"a {noun}"

@@ -59,10 +59,12 @@ class Reader(Protocol):
 
 
 @asynccontextmanager
-async def watching(target: Target, clock: Clock) -> AsyncIterator[Observer]:
-    """Open what the reads of one run share."""
+async def watching(
+    target: Target, clock: Clock, hide: Callable[[str], str] = str
+) -> AsyncIterator[Observer]:
+    """Open what the reads of one run share; *hide* takes secrets out of a text."""
     async with session() as client:
-        yield Observer(client, target, clock)
+        yield Observer(client, target, clock, hide)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Observer:
     client: httpx.AsyncClient
     target: Target
     clock: Clock
+    hide: Callable[[str], str] = str
 
     async def look(
         self, endpoints: Sequence[Endpoint], *, sequential: bool = False
@@ -95,7 +98,7 @@ class Observer:
         try:
             payload = await self._probe(endpoint, within).fetch()
             status = payload.status
-            _check_status(payload, endpoint.statuses)
+            _check_status(payload, endpoint.statuses, self.hide)
             document = await _decoded(payload, endpoint)
         except ProbeError as failure:
             error = Unreadable(failure.cause, str(failure))
@@ -245,14 +248,15 @@ def _timed_out(snapshot: Snapshot) -> bool:
     return snapshot.error is not None and snapshot.error.cause == "timeout"
 
 
-def _check_status(payload: Payload, expected: tuple[int, ...]) -> None:
+def _check_status(payload: Payload, expected: tuple[int, ...], hide: Callable[[str], str]) -> None:
     if payload.status in expected:
         return
     wanted = " or ".join(str(status) for status in expected)
     text = f"HTTP {payload.status}, expected {wanted}"
     # An error page says why; its line breaks and control characters would not help.
-    body = payload.body[: 8 * _QUOTED].decode("utf-8", "replace")
-    said = printable(" ".join(body.split()))
+    # Secrets go before it is cut, or half of one would stay.
+    body = hide(payload.body[: 64 * _QUOTED].decode("utf-8", "replace"))
+    said = printable(" ".join(body[: 8 * _QUOTED].split()))
     if said:
         text += f": {said if len(said) <= _QUOTED else said[: _QUOTED - 1] + '…'}"
     raise ProbeError("status", text)

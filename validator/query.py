@@ -38,8 +38,8 @@ class Match:
 Step: TypeAlias = "Callable[[str, Json], Iterator[Place]]"
 
 _NAME = re.compile(r"[^\W\d]\w*")
-_INTEGER = re.compile(r"-?(?:0|[1-9]\d*)")
-_SLICE = re.compile(r"(-?\d+)?\s*:\s*(-?\d+)?\s*(?::\s*(-?\d+)?)?")
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,15})")
+_SLICE = re.compile(r"(-?[0-9]{1,16})?\s*:\s*(-?[0-9]{1,16})?\s*(?::\s*(-?[0-9]{1,16})?)?")
 _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")
 _ESCAPE = re.compile(r"\\(.)")
 _SPACE = re.compile(r"\s*")

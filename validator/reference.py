@@ -10,7 +10,7 @@ from typing import TypeAlias
 from validator.query import Query, QueryError, compiled
 from validator.values import Json, brief, kind
 
-PATTERN = re.compile(r"\$\{\s*load((?:\.|\[)[^}]*)\}")
+PATTERN = re.compile(r"(?<!\$)\$\{\s*load((?:\.|\[)[^}]*)\}")
 
 Resolve: TypeAlias = "Callable[[Reference], Json]"
 
@@ -42,7 +42,7 @@ class Reference:
         if self.whole:
             return found[0]
         values = iter(found)
-        return PATTERN.sub(lambda _: _text(next(values)), self.text)
+        return PATTERN.sub(lambda _: _text(next(values)), self.text).replace("$${", "${")
 
     def _one(self, query: Query, ledger: Json) -> Json:
         if ledger is None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from types import ModuleType
+from typing import Any, Protocol
 
 from validator import evaluate
 from validator.errors import ServerError
@@ -93,7 +95,10 @@ async def _in_order(spec: Spec, seen: _Seen, listener: Listener, began: float) -
     def clock() -> float:
         return time.monotonic() - began
 
-    async with _serving(spec, seen, listener) as up, watching(spec.target, clock) as observer:
+    async with (
+        _serving(spec, seen, listener) as up,
+        watching(spec.target, clock, Redaction(spec.secrets).text) as observer,
+    ):
         if not up:
             return
         listener.phase("before")
@@ -161,11 +166,20 @@ async def _settle(spec: Spec, seen: _Seen, observer: Observer, listener: Listene
         clock=observer.clock,
         sequential=spec.sequential,
     )
-    if seen.settled.moving:
-        names = ", ".join(seen.settled.moving)
-        remark = f"not settled: still moving after {seen.settled.elapsed:.1f} s: {names}"
+    if remark := _unsettled(seen.settled):
         seen.remarks.append(remark)
         listener.remark(remark)
+
+
+def _unsettled(settled: Settled) -> str:
+    """Say what a person should know about how settling ended; nothing if all is well."""
+    waited = f"after {settled.elapsed:.1f} s of settling"
+    if settled.moving:
+        return f"not settled: {', '.join(settled.moving)} still moving {waited}"
+    if settled.waiting_for:
+        names = ", ".join(settled.waiting_for)
+        return f"{names}: what the deltas expect had not come {waited}"
+    return ""
 
 
 @asynccontextmanager
@@ -214,3 +228,16 @@ def _recorded(spec: Spec, seen: _Seen, now: datetime, elapsed: float) -> Recordi
         remarks=tuple(seen.remarks),
     )
     return Redaction(spec.secrets).record(recording)
+
+
+class _CallableModule(ModuleType):
+    """This module, called as the public `validator.run`, whose name it shares."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        """Do what `validator.library.run` does."""
+        from validator import library  # noqa: PLC0415 - it stands above, and is the public face
+
+        return library.run(*arguments, **options)
+
+
+sys.modules[__name__].__class__ = _CallableModule

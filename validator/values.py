@@ -56,12 +56,17 @@ def printable(text: str) -> str:
 
 
 def show(number: float) -> str:
-    """Write a number the way a person would: no trailing zeros, at most six digits."""
+    """Write a number as a person would: no trailing zeros, no digits that say nothing."""
     if isinstance(number, int):
-        return str(number) if abs(number) < 10**21 else f"{number:.6g}"
+        if abs(number) < 10**21:
+            return str(number)
+        try:
+            return f"{number:.6g}"
+        except OverflowError:  # no float can hold it; its digits are more than a line, too
+            return f"{'-' if number < 0 else ''}1e308 and more"
     if number.is_integer() and abs(number) < 10**15:
         return str(int(number))
-    return f"{number:.6g}"
+    return f"{number:.6g}" if abs(number) < 10**6 else f"{number:.2f}"
 
 
 def brief(value: Json, limit: int = 60) -> str:

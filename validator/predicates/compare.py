@@ -26,6 +26,10 @@ class Equal(Predicate):
     def holds(self, value: Json) -> bool:
         return same(value, self.value)
 
+    def fits(self, value: Json) -> bool:
+        # Everything but a null differs from null: that is an answer, and `none` may ask for it.
+        return self.value is None or kind(value) == kind(self.value)
+
     def explain(self, value: Json) -> str:
         if kind(value) == kind(self.value):
             return ""
@@ -48,15 +52,20 @@ class NotEqual(Predicate):
     accepts = ANYTHING
     value: Json = given(ANY)
 
+    def check(self) -> None:
+        if self.value is None:
+            raise ValueError("only null is of null's kind; write `exists: true`")
+
     def holds(self, value: Json) -> bool:
         return not same(value, self.value)
 
     def fits(self, value: Json) -> bool:
         return kind(value) == kind(self.value)
 
-    @property
-    def wanted(self) -> str:
-        return kind(self.value)
+    def explain(self, value: Json) -> str:
+        if kind(value) == kind(self.value):
+            return ""
+        return f"{kind(value)}, not {kind(self.value)}"
 
     def __str__(self) -> str:
         return f"≠ {shown(self.value)}"
@@ -212,9 +221,9 @@ class _Choice(Predicate):
     def fits(self, value: Json) -> bool:
         return kind(value) in {kind(choice) for choice in self.choices}
 
-    @property
-    def wanted(self) -> str:
-        return " or ".join(sorted({kind(choice) for choice in self.choices}))
+    def explain(self, value: Json) -> str:
+        kinds = sorted({kind(choice) for choice in self.choices})
+        return "" if kind(value) in kinds else f"{kind(value)}, not {' or '.join(kinds)}"
 
 
 @predicate("in")
@@ -243,6 +252,10 @@ class NotIn(_Choice):
     - {path: $.state, not_in: [error, stopped]}
     ```
     """
+
+    def check(self) -> None:
+        if all(choice is None for choice in self.choices):
+            raise ValueError("only null is of null's kind; write `exists: true`")
 
     def holds(self, value: Json) -> bool:
         return not any(same(value, choice) for choice in self.choices)

@@ -19,7 +19,7 @@ def _read(value: Json) -> tuple[str, ...]:
     return found
 
 
-_TYPE = Form("a type", _read, _WORDS.schema)
+_TYPE = Form("a type", _read, _WORDS.schema, fixed=True)
 
 
 @predicate("type")

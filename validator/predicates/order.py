@@ -8,6 +8,7 @@ from typing import Any
 
 from validator.arguments import TEXT, TRUE, Form, given, list_of, one_of, wrong
 from validator.predicates.base import OBJECTS, Predicate, Subject, predicate
+from validator.reference import Reference, shown
 from validator.values import Json, brief, is_number, kind
 
 _KEYS = list_of(TEXT, least=2)
@@ -29,6 +30,9 @@ class Ordered(Predicate):
     accepts = OBJECTS
     keys: tuple[str, ...] = given(_KEYS)
 
+    def fits(self, value: Json) -> bool:
+        return isinstance(value, dict) and all(is_number(value.get(key)) for key in self.keys)
+
     def holds(self, value: dict[str, Json]) -> bool:
         return not self.explain(value)
 
@@ -46,7 +50,9 @@ class Ordered(Predicate):
         return ", ".join(fallen)
 
     def __str__(self) -> str:
-        return " ≤ ".join(map(str, self.keys))
+        if isinstance(self.keys, Reference):
+            return f"ordered as {shown(self.keys)}"
+        return " ≤ ".join(k if isinstance(k, str) else shown(k) for k in self.keys)
 
 
 def _direction(value: Json) -> tuple[str, ...]:
@@ -62,6 +68,7 @@ _SORTED = Form(
     "ascending or descending",
     _direction,
     {"enum": [True, "ascending", "descending"]},
+    fixed=True,
 )
 
 
@@ -83,6 +90,9 @@ class Sorted(Predicate):
 
     subject = Subject.ELEMENTS
     direction: tuple[str, ...] = given(_SORTED)
+
+    def fits(self, value: Json) -> bool:
+        return isinstance(value, list) and _comparable(value)
 
     def holds(self, value: list[Any]) -> bool:
         return _comparable(value) and not self._broken(value)

@@ -18,7 +18,7 @@ def _instead(opposite: str) -> Form:
         found: Json = TRUE.read(value)
         return found
 
-    return Form("true", read, TRUE.schema)
+    return Form("true", read, TRUE.schema, fixed=True)
 
 
 @predicate("exists")

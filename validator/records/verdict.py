@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -34,6 +35,8 @@ class Status(StrEnum):
     XFAIL = "xfail"  # failed as announced
 
 
+REACHABLE = "reachable"
+"""The name of the implied verdict on an endpoint as such."""
 LOAD = "load"
 ACROSS = "across"
 
@@ -96,6 +99,25 @@ class Report:
     def breaking(self) -> tuple[Verdict, ...]:
         """The verdicts that make the run fail."""
         return tuple(v for v in self.verdicts if v.breaks(self.fail_on))
+
+    @property
+    def consequences(self) -> Counter[str]:
+        """How many verdicts of each section only say again that its endpoint is unreadable."""
+        unreadable = {v.section for v in self.verdicts if v.name == REACHABLE and v.bad}
+        return Counter(v.section for v in self.verdicts if self._follows(v, unreadable))
+
+    def speaking(self, verdicts: Iterable[Verdict]) -> list[Verdict]:
+        """Return those of *verdicts* that say more than that an endpoint is unreadable."""
+        unreadable = {v.section for v in self.verdicts if v.name == REACHABLE and v.bad}
+        return [v for v in verdicts if not self._follows(v, unreadable)]
+
+    @staticmethod
+    def _follows(verdict: Verdict, unreadable: set[str]) -> bool:
+        return (
+            verdict.status is Status.ERROR
+            and verdict.section in unreadable
+            and verdict.name != REACHABLE
+        )
 
     @property
     def passed(self) -> bool:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
 
-from validator.records.verdict import ACROSS, LOAD, Report, Severity, Status, Verdict
+from validator.records.verdict import ACROSS, LOAD, REACHABLE, Report, Severity, Status, Verdict
 from validator.reporters.base import reporter
 from validator.values import is_number, printable
 
@@ -34,6 +34,8 @@ MOST_BAD = 60
 """And of those this many of each endpoint."""
 _WIDE = 110
 """Columns from which on notes get a column of their own."""
+_NARROWEST = 40
+_MOST_REASONS = 4
 _NAMES = {LOAD: "Load", ACROSS: "Across endpoints"}
 
 
@@ -56,7 +58,7 @@ def tables(reports: Sequence[Report], width: int, *, quiet: bool = False) -> Ren
     parts: list[RenderableType] = []
     for report in reports:
         parts += [] if quiet else _run(report, width)
-        parts += _result(report)
+        parts += _result(report, width)
     if len(reports) > 1:
         parts += _suite(reports)
     return Group(*parts)
@@ -66,7 +68,7 @@ def _run(report: Report, width: int) -> Iterator[RenderableType]:
     yield Text()
     yield _line((printable(report.title), "head"), ("  ", ""), (printable(report.target), "muted"))
     if isinstance(report.load, dict):
-        yield Padding(_requests(report.load), (0, 0, 0, 1))
+        yield from _requests(report.load, width)
     for section, verdicts in _sections(report).items():
         yield from _section(section, verdicts, width, len(report.verdicts))
 
@@ -81,7 +83,7 @@ def _sections(report: Report) -> dict[str, list[Verdict]]:
 # The request summary
 
 
-def _requests(ledger: dict[str, Any]) -> RenderableType:
+def _requests(ledger: dict[str, Any], width: int) -> Iterator[RenderableType]:
     sent, ok = ledger.get("sent", 0), ledger.get("ok", 0)
     rate = f" ({100 * ok / sent:.3g} %)" if sent else ""
     first = (
@@ -108,7 +110,7 @@ def _requests(ledger: dict[str, Any]) -> RenderableType:
             examples = ledger.get("errors", {}).get(outcome, [])
             example = f": {printable(examples[0])}" if examples else ""
             lines.append(f"Failed    {count} × {printable(outcome)}{example}")
-    return Text("\n".join(lines))
+    yield from (_wrapped(line, width, 1, 11) for line in lines)
 
 
 def _at(ledger: dict[str, Any], key: str, name: str) -> Any:
@@ -195,52 +197,61 @@ def _mark(verdict: Verdict) -> tuple[str, str]:
 
 
 def _note(verdict: Verdict) -> str:
-    parts = [verdict.note] + (["vacuous"] if verdict.vacuous else [])
-    return printable("; ".join(p for p in parts if p))
+    said = "" if verdict.note == "nothing at that path" else verdict.note  # as "absent" says
+    return printable("; ".join(p for p in (said, "vacuous" if verdict.vacuous else "") if p))
 
 
 # The result, with its reasons
 
 
-def _result(report: Report) -> Iterator[RenderableType]:
-    bad = [v for v in report.verdicts if v.bad]
-    listed = sorted(bad, key=lambda v: -v.severity.rank)
-    if listed:
+def _result(report: Report, width: int) -> Iterator[RenderableType]:
+    bad = sorted(
+        report.speaking(v for v in report.verdicts if v.bad), key=lambda v: -v.severity.rank
+    )
+    silent = report.consequences
+    if bad:
         yield Text()
         yield _line(("What is wrong", "head"))
-        for verdict in listed[:MOST_BAD]:
-            yield _problem(verdict)
-        if len(listed) > MOST_BAD:
-            yield Text(f" … and {len(listed) - MOST_BAD} more", "muted")
-    xfails = [v for v in report.verdicts if v.status in (Status.XFAIL, Status.SKIP)]
-    for verdict in xfails[:MOST_BAD]:
-        yield _line(
-            (f" {_mark(verdict)[0]} {verdict.status}: {_name(verdict)}: {_note(verdict)}", "muted")
-        )
-    for remark in report.remarks:
-        yield Text(printable(remark), "warned")
+        for verdict in bad[:MOST_BAD]:
+            yield from _problem(verdict, width)
+            if verdict.name == REACHABLE and silent[verdict.section]:
+                yield Text(f"   its {silent[verdict.section]} assertions could not be judged")
+        if len(bad) > MOST_BAD:
+            yield Text(f" … and {len(bad) - MOST_BAD} more", "muted")
+    for verdict in [v for v in report.verdicts if v.status in (Status.XFAIL, Status.SKIP)][
+        :MOST_BAD
+    ]:
+        text = f"{_mark(verdict)[0]} {verdict.status}: {_name(verdict)}: {_note(verdict)}"
+        yield _wrapped(text, width, 1, 3, "muted")
+    if report.remarks:
+        yield Text()
+        yield from (_wrapped(printable(remark), width, 0, 2, "warned") for remark in report.remarks)
     yield Text()
-    yield _rates(report)
-    yield _outcome(report)
+    yield _rates(report, width)
+    yield from _outcome(report, width)
 
 
-def _problem(verdict: Verdict) -> RenderableType:
-    """At most four lines: what failed, claimed against expected, where it is asked, and why."""
+def _problem(verdict: Verdict, width: int) -> Iterator[RenderableType]:
+    """At most four lines: what failed, claimed against expected, the likely cause, where and why.
+
+    What is merely good to know gets one.
+    """
     mark, style = _mark(verdict)
-    lines = [
-        _line(
-            (f" {mark} {_name(verdict)}", style),
-            (f"  {verdict.severity} {verdict.status}", "muted"),
-        ),
-        Text(f"   found {printable(verdict.actual)}; expected {printable(verdict.expected)}"),
-    ]
+    found, expected = printable(verdict.actual), printable(verdict.expected)
+    if verdict.severity is Severity.INFO:
+        text = f"{mark} {_name(verdict)}: {found}, expected {expected}"
+        yield _wrapped(text, width, 1, 3, style)
+        return
+    yield _line(
+        (f" {mark} {_name(verdict)}", style), (f"  {verdict.severity} {verdict.status}", "muted")
+    )
+    yield _wrapped(f"found {found}; expected {expected}", width, 3, 5)
     if note := _note(verdict):
-        lines.append(Text(f"   {note}"))
+        yield _wrapped(note, width, 3, 5)
     where = str(verdict.span) if verdict.span.file else "implied"
-    at = f" {verdict.path}" if verdict.path else ""
-    why = f" · {verdict.why}" if verdict.why else ""
-    lines.append(Text(f"   {printable(where + at + why)}", "muted"))
-    return Group(*lines)
+    path = f" {verdict.path}" if verdict.path else ""
+    why = f": {verdict.why}" if verdict.why else ""
+    yield _wrapped(printable(where + path + why), width, 3, 5, "muted")
 
 
 def _name(verdict: Verdict) -> str:
@@ -248,35 +259,36 @@ def _name(verdict: Verdict) -> str:
     return printable(f"{place}: {verdict.name}")
 
 
-def _rates(report: Report) -> Text:
+def _rates(report: Report, width: int) -> Text:
     parts = []
     for section, verdicts in _sections(report).items():
         passed = sum(v.status is Status.PASS for v in verdicts)
         parts.append(f"{_NAMES.get(section, printable(section))} {passed}/{len(verdicts)}")
-    return Text("Passed  " + ", ".join(parts))
+    return _wrapped("Passed  " + ", ".join(parts), width, 0, 8)
 
 
-def _outcome(report: Report) -> Text:
+def _outcome(report: Report, width: int) -> Iterator[RenderableType]:
     tally = report.tally
     counts = ", ".join(f"{tally[s]} {s}" for s in Status if tally[s])
     if report.interrupted:
-        verdict, style = report.interrupted.upper(), "failed"
-    elif report.passed:
-        verdict, style = "PASSED", "passed"
+        word, style = report.interrupted.upper(), "failed"
     else:
-        verdict, style = "FAILED", "failed"
-    text = _line(
-        (verdict, style), (f"  {counts or 'nothing was judged'} in {report.elapsed:.1f} s", "")
+        word, style = ("PASSED", "passed") if report.passed else ("FAILED", "failed")
+    yield _line(
+        (word, style), (f"  {counts or 'nothing was judged'} in {report.elapsed:.1f} s", "")
     )
-    if reasons := _reasons(report):
-        text.append(f"\n  because: {reasons}")
-    return text
-
-
-def _reasons(report: Report) -> str:
-    breaking = [_name(v) for v in report.breaking]
-    more = f" and {len(breaking) - 3} more" if len(breaking) > 3 else ""  # noqa: PLR2004 - three are listed
-    return "; ".join(breaking[:3]) + more
+    # What shows its cause comes first: that is what a reader wants to know.
+    breaking = sorted(
+        report.speaking(report.breaking), key=lambda v: (v.name != REACHABLE, not v.note)
+    )
+    for verdict in breaking[:_MOST_REASONS]:
+        cause = f": {_note(verdict)}" if verdict.note else ""
+        text = (
+            f"{_name(verdict)}: {printable(verdict.actual)}, expected {printable(verdict.expected)}"
+        )
+        yield _wrapped(f"because {text}{cause}", width, 2, 4)
+    if len(breaking) > _MOST_REASONS:
+        yield Text(f"  and {len(breaking) - _MOST_REASONS} more reasons")
 
 
 def _suite(reports: Sequence[Report]) -> Iterator[RenderableType]:
@@ -290,3 +302,15 @@ def _suite(reports: Sequence[Report]) -> Iterator[RenderableType]:
 
 def _line(*parts: tuple[str, str]) -> Text:
     return Text.assemble(*parts)
+
+
+def _wrapped(text: str, width: int, indent: int, deeper: int, style: str = "") -> Text:
+    """Return *text* broken at *width*: its first line indented, the others a bit more."""
+    lines = textwrap.wrap(
+        text,
+        max(width, _NARROWEST),
+        initial_indent=" " * indent,
+        subsequent_indent=" " * deeper,
+        break_on_hyphens=False,
+    )
+    return Text("\n".join(lines), style)

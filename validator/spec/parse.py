@@ -156,7 +156,7 @@ class _Reading:
         defaults = _written(TargetBlock, node.at("target")) or TargetBlock()
         part = self._part(node, promises, _Place("", folder, variables, (file,), defaults))
         load = self._load(node.at("load"), promises, target)
-        if not (part.endpoints or part.assertions or load):
+        if not (part.endpoints or part.assertions or load or self._problems.found):
             self._problems.add(
                 "a spec without assertions judges nothing", node.span, "add endpoints: with assert:"
             )
@@ -169,7 +169,7 @@ class _Reading:
             target=target,
             endpoints=part.endpoints,
             assertions=part.assertions,
-            server=self._server(node.at("server")),
+            server=self._server(node.at("server")) if self._overrides.url is None else None,
             load=load,
             settle=_settle(_written(SettleBlock, node.at("settle"))),
             sequential=written.sequential,

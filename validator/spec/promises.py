@@ -37,13 +37,13 @@ from validator.spec.written import Assertion as AssertionBlock
 
 IMPLIED_LOAD = (
     PathAssertion(
-        About(name="success_rate", why="implied: a load that fails proves nothing"),
+        About(name="success_rate", why="a load that fails proves nothing"),
         None,
         compiled("$.success_rate"),
         (Ask(PREDICATES["ge"].read(0.9)),),
     ),
     PathAssertion(
-        About(name="some request succeeded", why="implied: nothing sent proves nothing"),
+        About(name="some request succeeded", why="a load without a success proves nothing"),
         None,
         compiled("$.ok"),
         (Ask(PREDICATES["gt"].read(0)),),

@@ -432,7 +432,11 @@ if TYPE_CHECKING:
 
 else:
     LoadBlock = create_model(
-        "LoadBlock", __base__=CommonLoad, __module__=__name__, **_driver_fields()
+        "LoadBlock",
+        __base__=CommonLoad,
+        __module__=__name__,
+        __doc__="The requests to send between the before and the after snapshots.",
+        **_driver_fields(),
     )
 
 

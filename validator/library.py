@@ -1,0 +1,25 @@
+"""The tool as a library: what the command line does, as calls."""
+
+from __future__ import annotations
+
+import asyncio
+
+from validator.conclusion import conclude
+from validator.records.verdict import Report, Severity
+from validator.run import Listener
+from validator.run import run as watched
+from validator.spec.model import Spec
+
+
+def run(
+    spec: Spec, *, listener: Listener | None = None, fail_on: Severity = Severity.CRITICAL
+) -> Report:
+    """Run *spec* from start to end and judge it. Not for use inside an event loop."""
+    return asyncio.run(run_async(spec, listener=listener, fail_on=fail_on))
+
+
+async def run_async(
+    spec: Spec, *, listener: Listener | None = None, fail_on: Severity = Severity.CRITICAL
+) -> Report:
+    """Run *spec* from start to end and judge it, on the running event loop."""
+    return conclude(spec, await watched(spec, listener=listener), fail_on=fail_on)
