@@ -284,8 +284,7 @@ def _load(path: Path, flags: Flags, url: str | None = None) -> Spec:
 
 
 def _overrides(flags: Flags, url: str | None) -> Overrides:
-    from validator.server import free_port  # noqa: PLC0415 - see the top
-    from validator.spec.parse import Overrides, Setting  # noqa: PLC0415
+    from validator.spec.parse import Overrides, Setting  # noqa: PLC0415 - see the top
 
     settings = [
         Setting(label, keys, text)
@@ -305,8 +304,14 @@ def _overrides(flags: Flags, url: str | None) -> Overrides:
         url=url or flags.url,
         variables=tuple(_pair("--var", word) for word in flags.variables),
         settings=tuple(settings),
-        free_port=free_port,
+        free_port=_free_port,
     )
+
+
+def _free_port() -> int:
+    from validator.server import free_port  # noqa: PLC0415 - few specs start a server
+
+    return free_port()
 
 
 def _pair(flag: str, word: str) -> tuple[str, str]:
@@ -398,7 +403,11 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a mark is worth less than the line it stands in
-    sys.exit(_main())
+    code = _main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is closed; taking a large spec apart object by object would only cost time.
+    os._exit(code)
 
 
 def _main() -> int:

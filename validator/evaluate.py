@@ -8,8 +8,16 @@ from datetime import date
 from typing import assert_never
 
 from validator.expressions import ExpressionError, Term
-from validator.judgement import Answer, Facts, Holding, Missing, Subject, answer, asks_change, subject
-from validator.predicates import Predicate
+from validator.judgement import (
+    Answer,
+    Facts,
+    Holding,
+    Missing,
+    Subject,
+    answer,
+    asks_change,
+    subject,
+)
 from validator.query import Match, Query, compiled
 from validator.records.observation import Observations, Unreadable
 from validator.records.verdict import ACROSS, LOAD, REACHABLE, Severity, Status, Verdict
@@ -406,8 +414,8 @@ def _expected(condition: Condition, judge: _Judge | None, noun: str = "") -> str
 
 def _part_expected(part: Ask | Derive | Quantify, judge: _Judge | None, noun: str) -> str:
     match part:
-        case Ask(predicate=predicate):
-            text = _with_references(predicate, judge)
+        case Ask():
+            text = _with_references(part, judge)
             return f"{noun} {text}" if noun else text
         case Derive(measure=measure, inner=inner):
             deeper = f"{measure.noun} of {noun}" if noun else measure.noun
@@ -417,12 +425,12 @@ def _part_expected(part: Ask | Derive | Quantify, judge: _Judge | None, noun: st
     assert_never(part)
 
 
-def _with_references(predicate: Predicate, judge: _Judge | None) -> str:
+def _with_references(part: Ask, judge: _Judge | None) -> str:
     """Write a predicate with the values its references had, and their names behind."""
-    names = ", ".join(reference.names for reference in predicate.references())
-    if not names or judge is None:
-        return str(predicate)
+    if not part.references or judge is None:
+        return str(part.predicate)
+    names = ", ".join(reference.names for reference in part.references)
     try:
-        return f"{predicate.resolved(judge.facts.resolve)} ({names})"
+        return f"{part.predicate.resolved(judge.facts.resolve)} ({names})"
     except ValueError:
-        return str(predicate)
+        return str(part.predicate)

@@ -111,8 +111,8 @@ def answer(condition: Condition, about: Subject, facts: Facts) -> Answer:
 
 def _part(part: Ask | Derive | Quantify, about: Subject, facts: Facts) -> Answer:
     match part:
-        case Ask(predicate=predicate):
-            return _ask(predicate, about, facts)
+        case Ask():
+            return _ask(part, about, facts)
         case Derive(measure=measure, inner=inner):
             return _derive(measure, inner, about, facts)
         case Quantify(quantifier=quantifier, inner=inner):
@@ -123,9 +123,10 @@ def _part(part: Ask | Derive | Quantify, about: Subject, facts: Facts) -> Answer
 # Predicates
 
 
-def _ask(predicate: Predicate, about: Subject, facts: Facts) -> Answer:
+def _ask(part: Ask, about: Subject, facts: Facts) -> Answer:
+    predicate = part.predicate
     try:
-        predicate = predicate.resolved(facts.resolve) if any(predicate.references()) else predicate
+        predicate = predicate.resolved(facts.resolve) if part.references else predicate
     except ValueError as error:
         return Answer(Holding.UNDECIDABLE, _actual(about.items), str(error))
     match predicate.subject:
@@ -160,8 +161,8 @@ def _each_value(predicate: Predicate, about: Subject) -> Answer:
         return Answer(Holding.YES, _actual(about.items), _notes(about), _change(about.items))
     item, holding = wrong[0]
     notes = list(about.notes)
-    if holding is Holding.UNFIT:
-        notes.append(f"a {kind(item.value)}, not {_article(predicate.wanted)}")
+    if kind(item.value) not in predicate.accepts:
+        notes.append(f"{_article(kind(item.value))}, not {_article(predicate.wanted)}")
     elif why := predicate.explain(item.value) or _exactly(item.value, predicate):
         notes.append(why)
     if not about.single and len(about.items) > 1:

@@ -40,8 +40,10 @@ Step: TypeAlias = "Callable[[str, Json], Iterator[Place]]"
 _NAME = re.compile(r"[^\W\d]\w*")
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,15})")
 _SLICE = re.compile(r"(-?[0-9]{1,16})?\s*:\s*(-?[0-9]{1,16})?\s*(?::\s*(-?[0-9]{1,16})?)?")
-_QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")
-_ESCAPE = re.compile(r"\\(.)")
+_QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"", re.DOTALL)
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_ESCAPES = {**{c: c for c in "\\/'\""}, "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_CONTROL = re.compile(r"[\x00-\x1f]")
 _SPACE = re.compile(r"\s*")
 _PLAIN = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
@@ -53,6 +55,8 @@ def child(path: str, key: str | int) -> str:
     if _PLAIN.fullmatch(key):
         return f"{path}.{key}"
     quoted = key.replace("\\", "\\\\").replace("'", "\\'")
+    if not quoted.isprintable():
+        quoted = _CONTROL.sub(lambda c: f"\\u{ord(c[0]):04x}", quoted)
     return f"{path}['{quoted}']"
 
 
@@ -187,7 +191,7 @@ def _skip(text: str, at: int) -> int:
 def _selector(text: str, at: int) -> tuple[str | int | Step, int]:
     if quoted := _QUOTED.match(text, at):
         raw = quoted[1] if quoted[1] is not None else quoted[2]
-        return _ESCAPE.sub(r"\1", raw), quoted.end()
+        return _unescaped(raw, at + 1), quoted.end()
     if text.startswith("*", at):
         return _members, at + 1
     if text.startswith("?", at):
@@ -207,6 +211,24 @@ def _selector(text: str, at: int) -> tuple[str | int | Step, int]:
         at,
         f"write ['{key}']" if key else "",
     )
+
+
+def _unescaped(raw: str, at: int) -> str:
+    """Return what is meant by the inside of a quoted key, which begins at *at*."""
+
+    def meant(found: re.Match[str]) -> str:
+        if found[1]:
+            return chr(int(found[1], 16))
+        if found[2] not in _ESCAPES:
+            hint = "a backslash itself is written twice"
+            raise QueryError(f"unknown escape {found[0]}", at + found.start(), hint)
+        return _ESCAPES[found[2]]
+
+    if "\\" not in raw:
+        return raw
+    key = _ESCAPE.sub(meant, raw)
+    # What lies beyond four digits is escaped as a pair.
+    return key.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 def _closing(text: str, at: int) -> int:

@@ -20,11 +20,18 @@ class Redaction:
         forms = {form for secret in secrets for form in _forms(secret)}
         # The longest first, so that a secret inside another does not leave its rest behind.
         longest_first = sorted(forms, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+        self._pattern = re.compile("|".join(map(_found, longest_first))) if forms else None
 
     def text(self, text: str) -> str:
         """Return *text* without secrets."""
         return text if self._pattern is None else self._pattern.sub(MASK, text)
+
+    def source(self, text: str) -> str:
+        """Return the text of a spec without secrets, every other character in its place."""
+        hidden = text
+        if self._pattern is not None:
+            hidden = self._pattern.sub(lambda found: _stars(found[0]), hidden)
+        return _GIVEN.sub(lambda f: f[1] + _stars(f[2]), _USERINFO.sub(_hide_userinfo, hidden))
 
     def record(self, value: T) -> T:
         """Return a record or JSON value without secrets, in keys and values alike."""
@@ -49,6 +56,36 @@ class Redaction:
             }
             return replace(value, **changed)
         return value
+
+
+_GIVEN = re.compile(
+    r"""((?:[\w-]*(?:key|secret|password|token)|authorization|cookie)["']?[ ]*:[ ]+)"""
+    r"""((?![ ]|\$\{[^}:]*\}|\[|\{|[&*!|>])[^\s#][^\n]*?)(?=\s*(?:[,}\n]|$|\s\#))""",
+    re.IGNORECASE,
+)
+"""A secret in the text of a spec, also of one that cannot be read any further."""
+_USERINFO = re.compile(r"(?<=://)[^\s/@]*:[^\s/@]*(?=@)")
+_SHORT = 8
+
+
+def without_userinfo(url: str) -> str:
+    """Return *url* without its user name and password."""
+    return _USERINFO.sub(MASK, url)
+
+
+def _hide_userinfo(found: re.Match[str]) -> str:
+    return _stars(found[0])
+
+
+def _stars(text: str) -> str:
+    return re.sub(r"[^\s]", "*", text)
+
+
+def _found(form: str) -> str:
+    """Return the pattern that finds *form*; a short one, which may be a word, only as a word."""
+    if len(form) >= _SHORT:
+        return re.escape(form)
+    return rf"(?<![A-Za-z0-9_]){re.escape(form)}(?![A-Za-z0-9_])"
 
 
 def _forms(secret: str) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from enum import Enum
@@ -86,9 +87,9 @@ class Predicate(ABC):
     @classmethod
     def _checked(cls, arguments: dict[str, Any]) -> Self:
         forms = dict(cls.forms())
-        for field in dataclasses.fields(cls):  # type: ignore[arg-type]  # subclasses are dataclasses
-            if field.default is dataclasses.MISSING and field.name not in arguments:
-                raise ValueError(f"{field.name!r} is missing")
+        for name, _, default in _arguments(cls):
+            if default is dataclasses.MISSING and name not in arguments:
+                raise ValueError(f"{name!r} is missing")
         built = cls(**{name: forms[name](value) for name, value in arguments.items()})
         if not any(built.references()):
             built.check()
@@ -100,8 +101,8 @@ class Predicate(ABC):
     @classmethod
     def forms(cls) -> Iterator[tuple[str, Form]]:
         """Yield the name and form of each argument."""
-        for field in dataclasses.fields(cls):  # type: ignore[arg-type]  # subclasses are dataclasses
-            yield field.name, field.metadata["form"]
+        for name, form, _ in _arguments(cls):
+            yield name, form
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
@@ -122,18 +123,27 @@ class Predicate(ABC):
 
     def references(self) -> Iterator[Reference]:
         """Yield what only the load can answer."""
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
-            yield from _references(getattr(self, field.name))
+        for name, _, _ in _arguments(type(self)):
+            value = getattr(self, name)
+            if isinstance(value, Reference | tuple | list | dict):
+                yield from _references(value)
 
     def resolved(self, resolve: Resolve) -> Self:
         """Return this predicate with its references looked up; raise ValueError."""
         return self._checked(
             {
-                field.name: _replaced(getattr(self, field.name), resolve)
-                for field in dataclasses.fields(self)  # type: ignore[arg-type]  # as above
-                if getattr(self, field.name) is not field.default
+                name: _replaced(getattr(self, name), resolve)
+                for name, _, default in _arguments(type(self))
+                if getattr(self, name) is not default
             }
         )
+
+
+@functools.cache
+def _arguments(cls: type[Predicate]) -> tuple[tuple[str, Form, Any], ...]:
+    """Return the name, form and default of each argument; asked for each of 10,000 assertions."""
+    listed = dataclasses.fields(cls)  # type: ignore[arg-type]  # predicates are dataclasses
+    return tuple((field.name, field.metadata["form"], field.default) for field in listed)
 
 
 def _references(value: Any) -> Iterator[Reference]:

@@ -26,6 +26,8 @@ class Surroundings:
     of_number: str = ""
     """The measure around it, if any: what is asked about is a number then."""
     of_change: bool = False
+    once: bool = False
+    """Whether the endpoint is read once only, after the load."""
 
 
 def condition(written: Any, node: Node, around: Surroundings, problems: Problems) -> Condition:
@@ -37,7 +39,7 @@ def condition(written: Any, node: Node, around: Surroundings, problems: Problems
         if key in PREDICATES:
             predicate = getattr(written, PREDICATE_PREFIX + key)
             _check_predicate(key, predicate, member, around, problems)
-            parts.append(Ask(predicate))
+            parts.append(Ask(predicate, tuple(predicate.references())))
         elif key in MEASURES:
             inner = getattr(written, PREDICATE_PREFIX + key)
             parts.append(_derive(key, inner, member, around, problems))
@@ -89,6 +91,12 @@ def _check_change(key: str, node: Node, around: Surroundings, problems: Problems
             f"{key} compares before and after the load, and this spec sends none",
             node.key_span,
             "add a load: block",
+        )
+    elif around.once:
+        problems.add(
+            f"{key} looks before and after; `read: last` looks once",
+            node.key_span,
+            "leave out read: last, or ask about the value itself",
         )
     elif around.over is Over.BEFORE:
         problems.add(f"{key} looks before and after; `over: before` looks once", node.key_span)

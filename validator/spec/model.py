@@ -13,6 +13,7 @@ from validator.measures import Measure
 from validator.predicates import Predicate
 from validator.query import Query
 from validator.records.verdict import Severity
+from validator.reference import Reference
 from validator.span import NOWHERE, Span
 
 MEBIBYTE = 1024 * 1024
@@ -38,6 +39,8 @@ class Ask:
     """A predicate about a value."""
 
     predicate: Predicate
+    references: tuple[Reference, ...] = ()
+    """What only the load can answer; looked up before the predicate is asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pydantic import ValidationError
 
 from validator.drivers import DRIVERS, Connection, Driver
 from validator.errors import Problems, UsageError
 from validator.records.verdict import Severity
+from validator.redaction import Redaction, without_userinfo
 from validator.source import Node, read
 from validator.span import Span
 from validator.spec import explanations
@@ -30,6 +32,7 @@ from validator.spec.model import (
 )
 from validator.spec.promises import IMPLIED_LOAD, Promises
 from validator.spec.references import References, is_secret
+from validator.spec.written import Assertion as AssertionBlock
 from validator.spec.written import (
     CommonLoad,
     EndpointBlock,
@@ -44,6 +47,7 @@ from validator.spec.written import (
 W = TypeVar("W", bound=Written)
 
 _HARMLESS_HEADERS = {"accept", "accept-encoding", "accept-language", "content-type", "user-agent"}
+_REFERENCE = re.compile(r"\$\{[^{}]*?(?::-([^{}]*))?\}")
 _SHORTEST_SECRET = 4
 """A shorter text would be found everywhere, and is no secret."""
 
@@ -83,7 +87,10 @@ def parse(
 ) -> Spec:
     """Return the spec in *text*; includes are looked for relative to *folder*."""
     problems = Problems()
-    spec = _Reading(problems, overrides or Overrides()).root(text, file, folder or Path())
+    reading = _Reading(problems, overrides or Overrides())
+    spec = reading.root(text, file, folder or Path())
+    if problems.found:
+        reading.hide_secrets()
     problems.raise_if_any()
     assert spec is not None  # nothing is missing without a problem
     return spec
@@ -128,6 +135,20 @@ class _Reading:
         self._problems = problems
         self._overrides = overrides
         self._secrets: set[str] = set()
+        self._read: list[Node] = []
+        """The files as they were written."""
+
+    def hide_secrets(self) -> None:
+        """Take secrets out of what is about to be shown."""
+        written = {text for node in self._read for text in _secrets_in(node)}
+        known = {text for text in written | self._secrets if len(text) >= _SHORTEST_SECRET}
+        redaction = Redaction(tuple(known))
+        problems = self._problems
+        problems.found = [
+            replace(p, message=redaction.text(p.message), hint=redaction.text(p.hint))
+            for p in problems.found
+        ]
+        problems.sources = {name: redaction.source(t) for name, t in problems.sources.items()}
 
     def root(self, text: str, file: str, folder: Path) -> Spec | None:
         node = read(text, file, self._problems)
@@ -137,6 +158,7 @@ class _Reading:
             self._problems.add("a spec is a mapping", node.span, "it starts with version: 1")
             return None
         node = self._with_settings(node)
+        self._read.append(node)
         variables = {**_members(node, "vars"), **self._variables(file)}
         has_server = node.at("server") is not None
         references = References(self._problems, self._overrides.environment, variables)
@@ -151,7 +173,8 @@ class _Reading:
         if not has_load:
             for span in references.load_spans:
                 self._problems.add("a reference to the load, and this spec sends none", span)
-        promises = Promises(self._problems, has_load=has_load)
+        checked = {} if written is None else _by_node(written, node)
+        promises = Promises(self._problems, has_load=has_load, checked=checked)
         target = self._target(node.at("target"), node, references.port)
         defaults = _written(TargetBlock, node.at("target")) or TargetBlock()
         part = self._part(node, promises, _Place("", folder, variables, (file,), defaults))
@@ -225,7 +248,7 @@ class _Reading:
             except ValidationError:
                 raise UsageError(
                     f"--url: expected a base URL such as http://localhost:8000, "
-                    f"found {self._overrides.url!r}"
+                    f"found {without_userinfo(self._overrides.url)!r}"
                 ) from None
         elif url is None and (node is None or node.at("url") is None):
             self._problems.add(
@@ -236,7 +259,9 @@ class _Reading:
         headers = written.headers or {}
         self._guard(written.api_key, *_secret_headers(headers))
         if url is not None and (password := urlsplit(url).password):
-            self._guard(password)
+            # The pair too: sent, it is one text in base64.
+            name = urlsplit(url).username or ""
+            self._guard(password, unquote(password), unquote(f"{name}:{password}"))
         return Target(url or "", written.api_key or "", tuple(headers.items()))
 
     def _guard(self, *texts: str | None) -> None:
@@ -325,17 +350,33 @@ class _Reading:
             endpoints += part.endpoints
             assertions += part.assertions
         own = _members(node, "endpoints")
-        outer = [e.id for e in endpoints]
-        ids = [*(place.prefix + name for name in own), *outer]
+        ids = [*(place.prefix + name for name in own), *(e.id for e in endpoints)]
+        once = {e.id for e in endpoints if e.read_last}
+        once |= {place.prefix + n for n, m in own.items() if _plain(m.at("read")) == "last"}
+        here = promises.among(ids, once, place.prefix)
+        self._refuse_empty(node)
         for name, member in own.items():
-            endpoint = self._endpoint(name, member, promises.among(ids, place.prefix), place)
+            endpoint = self._endpoint(name, member, here, place)
             if endpoint is not None:
                 endpoints.append(endpoint)
         for item in _items(node.at("assert")):
-            found = promises.among(ids, place.prefix).across(item)
+            found = here.across(item)
             if found is not None:
                 assertions.append(found)
         return _Part(tuple(endpoints), tuple(assertions))
+
+    def _refuse_empty(self, node: Node) -> None:
+        """Complain about lists of promises that hold none: they look like checks."""
+        for what, hint in (
+            ("endpoints", "such as metrics: {get: /metrics, assert: […]}"),
+            ("assert", "leave it out, or write the first"),
+            ("include", "leave it out, or name a file"),
+        ):
+            member = node.at(what)
+            if member is not None and member.value in ([], {}):
+                noun = {"endpoints": "no endpoints", "assert": "an empty list of assertions"}
+                message = noun.get(what, "an empty list")
+                self._problems.add(message, member.span, hint)
 
     def _included(self, item: Node, promises: Promises, place: _Place) -> _Part:
         nothing = _Part((), ())
@@ -355,6 +396,7 @@ class _Reading:
         node = read(text, file, self._problems)
         if node is None or not isinstance(node.value, dict):
             return nothing
+        self._read.append(node)
         merged = {**_members(node, "vars"), **place.variables}
         references = References(self._problems, self._overrides.environment, merged)
         # Only endpoints and assertions count: the target, the load and the title are the root's.
@@ -384,7 +426,9 @@ class _Reading:
             self._problems.add(
                 f"{name!r} is no id", node.key_span, "an id is letters, digits, '_', '-' and '.'"
             )
-        written = _written(EndpointBlock, node)
+        self._refuse_empty(node)
+        known = promises.checked.get(id(node))
+        written = known if isinstance(known, EndpointBlock) else _written(EndpointBlock, node)
         severity = Severity.CRITICAL
         if written is not None and written.reachable is not None and written.reachable.severity:
             severity = Severity(written.reachable.severity)
@@ -436,9 +480,57 @@ def _written(model: type[W], node: Node | None) -> W | None:
         return None
 
 
+def _by_node(written: SpecFile, node: Node) -> dict[int, Written]:
+    """Return what endpoints and assertions were checked to be, by the identity of their nodes.
+
+    A spec that is right as a whole is checked once; one that is not, piece by piece.
+    """
+    found: dict[int, Written] = {}
+    for name, member in _members(node, "endpoints").items():
+        endpoint = written.endpoints[name]
+        found[id(member)] = endpoint
+        found |= _assertions_by_node(endpoint.assertions, member)
+    if written.load is not None:
+        found |= _assertions_by_node(written.load.assertions, node.at("load"))
+    return found | _assertions_by_node(written.assertions, node)
+
+
+def _assertions_by_node(
+    written: list[AssertionBlock] | None, node: Node | None
+) -> dict[int, Written]:
+    items = _items(node.at("assert")) if node is not None else []
+    return dict(zip(map(id, items), written or (), strict=True))
+
+
 def _members(node: Node, key: str) -> dict[str, Node]:
     member = node.at(key)
     return member.value if member is not None and isinstance(member.value, dict) else {}
+
+
+def _plain(node: Node | None) -> Any:
+    return None if node is None else node.value
+
+
+def _secrets_in(node: Node, block: str = "", *, hidden: bool = False) -> Iterator[str]:
+    """Yield the texts below *node* that must not be shown, without what they refer to."""
+    match node.value:
+        case dict() as members:
+            for name, member in members.items():
+                hide = hidden or _hides(block, name)
+                yield from _secrets_in(member, name, hidden=hide)
+        case list() as items:
+            for item in items:
+                yield from _secrets_in(item, block, hidden=hidden)
+        case str() | int() | float() as value if hidden:
+            words = _REFERENCE.sub(r" \1 ", str(value)).split()
+            yield from (word for word in words if word.lower() not in ("bearer", "basic", "token"))
+
+
+def _hides(block: str, name: str) -> bool:
+    """Say whether what stands in *block* under *name* must not be shown."""
+    if block == "headers":
+        return name.lower() not in _HARMLESS_HEADERS
+    return name == "api_key" or (block in ("vars", "env") and is_secret(name))
 
 
 def _place(node: Node, key: str) -> Span:

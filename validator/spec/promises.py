@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -34,6 +34,7 @@ from validator.spec.model import (
     Xfail,
 )
 from validator.spec.written import Assertion as AssertionBlock
+from validator.spec.written import Written
 
 IMPLIED_LOAD = (
     PathAssertion(
@@ -58,12 +59,16 @@ class Promises:
 
     problems: Problems
     has_load: bool
+    checked: Mapping[int, Written] = field(default_factory=dict)
+    """What nodes, by identity, are when they have been checked already."""
     ids: tuple[str, ...] = ()
     prefix: str = ""
+    once: frozenset[str] = frozenset()
+    """Endpoints that are read once only, after the load."""
 
-    def among(self, ids: list[str], prefix: str) -> Promises:
+    def among(self, ids: list[str], once: set[str], prefix: str) -> Promises:
         """Return a reader that knows the endpoints *ids*, those of its own file by short name."""
-        return replace(self, ids=tuple(ids), prefix=prefix)
+        return replace(self, ids=tuple(ids), once=frozenset(once), prefix=prefix)
 
     def about_load(self, node: Node) -> PathAssertion | None:
         """Return an assertion about the ledger."""
@@ -104,6 +109,9 @@ class Promises:
         return self._expr(written, node, None, Severity.CRITICAL)
 
     def _written(self, node: Node) -> AssertionBlock | None:
+        known = self.checked.get(id(node))
+        if isinstance(known, AssertionBlock):
+            return known
         try:
             return AssertionBlock.model_validate(node.plain(), by_alias=True)
         except ValidationError:
@@ -132,7 +140,11 @@ class Promises:
         over = Over(written.over or Over.AFTER)
         if id_ is None and over is Over.BEFORE:
             self.problems.add("there is no ledger before the load", _key(node, "over"))
-        around = Surroundings(self.has_load, on_ledger=id_ is None, over=over)
+        once = self.has_load and id_ in self.once
+        if once and over is Over.BEFORE:
+            message = "`over: before` looks before the load; `read: last` looks after it only"
+            self.problems.add(message, _key(node, "over"))
+        around = Surroundings(self.has_load, on_ledger=id_ is None, over=over, once=once)
         asked = condition(written, node, around, self.problems)
         if not asked:
             self.problems.add(
@@ -163,7 +175,7 @@ class Promises:
             self.problems.add(f"expr: {error}", _inside(text_node.span, error.at))
             return None
         bindings = tuple(self._bindings(written, node, id_))
-        self._check_terms(expression, [name for name, _ in bindings], node, text_node.span)
+        self._check_terms(expression, dict(bindings), node, text_node.span)
         about = self._about(written, node, " ".join(expression.text.split()), most)
         return ExprAssertion(about, id_, expression, bindings)
 
@@ -197,10 +209,10 @@ class Promises:
         return None
 
     def _check_terms(
-        self, expression: Expression, bound: list[str], node: Node, span: Span
+        self, expression: Expression, bound: dict[str, Binding], node: Node, span: Span
     ) -> None:
         declared = node.at("let")
-        names = list(declared.value) if declared and isinstance(declared.value, dict) else bound
+        names = [*declared.value] if declared and isinstance(declared.value, dict) else [*bound]
         for term in expression.terms:
             if term.name == "load":
                 if not self.has_load:
@@ -212,6 +224,9 @@ class Promises:
                 self.problems.add(f"{term.name!r} is not bound", span, f"{hint}; bind it with let:")
             elif term.phase != "after" and not self.has_load:
                 self.problems.add(f"{term.text} needs a load, and this spec sends none", span)
+            elif term.phase != "after" and self._looked_at_once(bound.get(term.name)):
+                message = f"{term.text} looks before the load; `read: last` looks after it only"
+                self.problems.add(message, span)
         used = {term.name for term in expression.terms}
         for name in names:
             if name not in used:
@@ -219,12 +234,15 @@ class Promises:
                 assert member is not None
                 self.problems.add(f"{name!r} is bound and not used", member.key_span)
 
+    def _looked_at_once(self, binding: Binding | None) -> bool:
+        return binding is not None and binding.endpoint in self.once
+
 
 def _references(asked: Condition) -> Iterator[Reference]:
     for part in asked:
         match part:
-            case Ask(predicate=predicate):
-                yield from predicate.references()
+            case Ask(references=references):
+                yield from references
             case Derive(inner=inner) | Quantify(inner=inner):
                 yield from _references(inner)
 

@@ -146,6 +146,15 @@ class References:
 
     def _guard(self, name: str, value: object) -> None:
         """Remember *value* as a secret when its name says that it is one."""
+        match value:
+            case dict():
+                for key, node in value.items():
+                    self._guard(name if is_secret(name) else key, node.value)
+                return
+            case list():
+                for node in value:
+                    self._guard(name, node.value)
+                return
         if not is_secret(name):
             return
         if isinstance(value, str):
