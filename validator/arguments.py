@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from validator.reference import Reference
+from validator.registry import suggest
 from validator.values import Json, brief, is_number, kind
 
 
@@ -38,6 +39,14 @@ def given(form: Form, default: Any = ...) -> Any:
 
 
 REFERENCE_SCHEMA = {"type": "string", "pattern": r"\$\{[^}]+\}"}
+
+
+class ArgumentError(ValueError):
+    """An argument is wrong, and *hint* may say what was meant."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 def wrong(noun: str, value: Json) -> ValueError:
@@ -105,8 +114,8 @@ def one_of(choices: tuple[str, ...], noun: str) -> Form:
             raise ValueError(f"expected {noun}, found an empty list")
         for word in words:
             if word not in choices or not isinstance(word, str):
-                known = ", ".join(choices)
-                raise ValueError(f"{wrong(noun, word)}; known: {known}")
+                hint = suggest(word, choices, "words") if isinstance(word, str) else ""
+                raise ArgumentError(f"{wrong(noun, word)}; known: {', '.join(choices)}", hint)
         return tuple(str(word) for word in words)
 
     word = {"enum": list(choices)}

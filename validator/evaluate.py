@@ -16,6 +16,8 @@ from validator.judgement import (
     Subject,
     answer,
     asks_change,
+    first_bad,
+    series,
     subject,
 )
 from validator.query import Match, Query, compiled
@@ -101,6 +103,8 @@ def held(
 
 def _asked_for_change(assertion: Assertion) -> set[str]:
     match assertion:
+        case PathAssertion(over=Over.DURING):
+            return set()  # over by the time that settling begins
         case PathAssertion(endpoint=str() as endpoint, condition=condition):
             return {endpoint} if asks_change(condition) else set()
         case ExprAssertion(expression=expression, bindings=bindings):
@@ -172,6 +176,8 @@ class _Judge:
 
     def _path(self, assertion: PathAssertion) -> Verdict:
         assert assertion.endpoint is not None
+        if assertion.over is Over.DURING:
+            return self._during(assertion, assertion.endpoint)
         looked = self.seen.before if assertion.over is Over.BEFORE else self.seen.after
         snapshot = looked.get(assertion.endpoint)
         if snapshot is None or snapshot.error is not None:
@@ -181,6 +187,26 @@ class _Judge:
         matches = self._select(assertion.query, snapshot.document)
         before = self._before(assertion.endpoint, assertion.query)
         return self._answered(assertion, subject(matches, before, single=assertion.query.definite))
+
+    def _during(self, assertion: PathAssertion, endpoint: str) -> Verdict:
+        """Decide an assertion about the samples taken while the load ran, path by path."""
+        samples = self.seen.during.get(endpoint, ())
+        readable = [s for s in samples if s.error is None]
+        expected = _expected(assertion.condition, self)
+        if not readable:
+            why = f"no sample could be read: {samples[0].error}" if samples else "no sample taken"
+            return self._concluded(assertion, expected, Answer(Holding.UNDECIDABLE, why))
+        found: dict[str, list[tuple[float, Json]]] = {}
+        for snapshot in readable:
+            for match in self._select(assertion.query, snapshot.document):
+                found.setdefault(match.path, []).append((snapshot.taken, match.value))
+        blind = len(samples) - len(readable)
+        notes = (f"{blind} of {len(samples)} samples unreadable",) if blind else ()
+        answers = [
+            answer(assertion.condition, asked, self.facts)
+            for asked in (_series(path, seen, len(readable), notes) for path, seen in found.items())
+        ] or [answer(assertion.condition, series("", (), notes), self.facts)]
+        return self._concluded(assertion, expected, first_bad(answers))
 
     def _answered(self, assertion: PathAssertion, asked: Subject) -> Verdict:
         try:
@@ -297,6 +323,8 @@ class _Judge:
         status = _STATUS[found.holding]
         notes = [n for n in (self._cause(found), found.note) if n]
         section, endpoint = _section(assertion)
+        if isinstance(assertion, PathAssertion) and assertion.over is not Over.AFTER:
+            expected += f", {assertion.over} the load"
         verdict = Verdict(
             name=about.name,
             status=status,
@@ -385,6 +413,14 @@ def _readable(endpoint: Endpoint) -> str:
 
 def _why(error: Unreadable | None) -> str:
     return f"could not look: {error}"
+
+
+def _series(
+    path: str, seen: list[tuple[float, Json]], looks: int, notes: tuple[str, ...]
+) -> Subject:
+    if len(seen) < looks:
+        notes = (*notes, f"absent in {looks - len(seen)} of {looks} samples")
+    return series(path, seen, notes)
 
 
 def _one(query: Query, matches: tuple[Match, ...]) -> Json:

@@ -27,6 +27,15 @@ _ALLOWED = (
 )  # fmt: skip
 
 
+_NAMES: dict[type[ast.AST], str] = {
+    ast.Subscript: "[ ]", ast.Lambda: "lambda", ast.IfExp: "if", ast.JoinedStr: "an f-string",
+    ast.ListComp: "a comprehension", ast.GeneratorExp: "a comprehension", ast.List: "a list",
+    ast.Tuple: "a tuple", ast.Dict: "{ }", ast.Set: "{ }", ast.NamedExpr: ":=", ast.In: "in",
+    ast.NotIn: "not in", ast.Is: "is", ast.IsNot: "is not", ast.Starred: "*",
+}  # fmt: skip
+"""What a person calls the most likely of the rest of Python."""
+
+
 class ExpressionError(ValueError):
     """The text is not an expression, or cannot be decided with these values."""
 
@@ -100,12 +109,13 @@ def compile_expression(text: str) -> Expression:
 def _check(node: ast.AST) -> None:
     at = getattr(node, "col_offset", 0)
     if not isinstance(node, _ALLOWED):
-        raise ExpressionError(f"{type(node).__name__} is not allowed here", at)
+        what = _NAMES.get(type(node), "this")
+        raise ExpressionError(f"{what} has no place in an expression", at)
     if isinstance(node, ast.Constant) and not isinstance(node.value, bool | int | float | str):
         raise ExpressionError(f"{node.value!r} is not allowed here", at)
     if isinstance(node, ast.Call):
         if not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS:
-            raise ExpressionError(f"known functions: {', '.join(FUNCTIONS)}", at)
+            raise ExpressionError(f"only these can be called: {', '.join(FUNCTIONS)}", at)
         if node.keywords or not node.args:
             raise ExpressionError(f"{node.func.id} takes plain arguments", at)
         if node.func.id in _PHASED and not (

@@ -30,6 +30,9 @@ class Holding(Enum):
     UNDECIDABLE = "cannot be decided"
 
 
+_WORST_FIRST = (Holding.NO, Holding.UNFIT, Holding.UNDECIDABLE)
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """A value with its path, and how to write it when the value alone would not say enough."""
@@ -63,6 +66,8 @@ class Subject:
     """Whether the path can select one value at most."""
     noun: str = "value"
     notes: tuple[str, ...] = ()
+    span: float | None = None
+    """Seconds from the first item to the last, when they are one path's samples in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +100,30 @@ def subject(
     return Subject(tuple(Item(m.path, m.value) for m in matches), earlier, single)
 
 
-def answer(condition: Condition, about: Subject, facts: Facts) -> Answer:
-    """Decide every part of *condition*; the first that does not hold speaks for it."""
-    answers = [_part(part, about, facts) for part in condition]
-    for holding in (Holding.NO, Holding.UNFIT, Holding.UNDECIDABLE):
+def series(path: str, samples: Sequence[tuple[float, Json]], notes: tuple[str, ...]) -> Subject:
+    """Return the *samples* of one path, each with its second, as something to ask about.
+
+    Predicates ask about every sample, measures about all together; a change is last less first.
+    """
+    items = tuple(Item(f"{path} at {at:.2f} s", value) for at, value in samples)
+    span = samples[-1][0] - samples[0][0] if samples else 0.0
+    return Subject(items, Missing("samples have no before"), single=False, notes=notes, span=span)
+
+
+def first_bad(answers: Sequence[Answer]) -> Answer:
+    """Return the answer that speaks for all: the first that is no yes, else the first."""
+    for holding in _WORST_FIRST:
         for found in answers:
             if found.holding is holding:
                 return found
+    return answers[0]
+
+
+def answer(condition: Condition, about: Subject, facts: Facts) -> Answer:
+    """Decide every part of *condition*; the first that does not hold speaks for it."""
+    answers = [_part(part, about, facts) for part in condition]
+    if (spoken := first_bad(answers)).holding is not Holding.YES:
+        return spoken
     # All hold; the most derived one says most: a change or a length rather than the value itself.
     best = next(
         (a for p, a in zip(condition, answers, strict=True) if isinstance(p, Derive)), answers[0]
@@ -128,7 +150,7 @@ def _ask(part: Ask, about: Subject, facts: Facts) -> Answer:
     try:
         predicate = predicate.resolved(facts.resolve) if part.references else predicate
     except ValueError as error:
-        return Answer(Holding.UNDECIDABLE, _actual(about.items), str(error))
+        return Answer(Holding.UNDECIDABLE, _shown(about), str(error))
     match predicate.subject:
         case Asked.PRESENCE:
             return _presence(predicate, about)
@@ -142,10 +164,10 @@ def _ask(part: Ask, about: Subject, facts: Facts) -> Answer:
 def _presence(predicate: Predicate, about: Subject) -> Answer:
     values = [item.value for item in about.items]
     if predicate.holds(values):
-        return Answer(Holding.YES, _actual(about.items), _notes(about))
+        return Answer(Holding.YES, _shown(about), _notes(about))
     # A null is no answer to whether something is there, so `none` has nothing to turn round.
     holding = Holding.UNFIT if None in values else Holding.NO
-    return Answer(holding, _actual(about.items), predicate.explain(values))
+    return Answer(holding, _shown(about), predicate.explain(values))
 
 
 def _each_value(predicate: Predicate, about: Subject) -> Answer:
@@ -158,7 +180,7 @@ def _each_value(predicate: Predicate, about: Subject) -> Answer:
         elif not predicate.holds(item.value):
             wrong.append((item, Holding.UNFIT if item.value is None else Holding.NO))
     if not wrong:
-        return Answer(Holding.YES, _actual(about.items), _notes(about), _change(about.items))
+        return Answer(Holding.YES, _shown(about), _notes(about), _change(about.items))
     item, holding = wrong[0]
     notes = list(about.notes)
     if kind(item.value) not in predicate.accepts:
@@ -199,7 +221,7 @@ def _elements(about: Subject) -> list[Json] | Answer:
         return [item.value for item in about.items]
     value = about.items[0].value
     if not isinstance(value, list):
-        shown = _actual(about.items)
+        shown = _shown(about)
         return Answer(Holding.UNFIT, shown, f"{_article(kind(value))}, not an array")
     if not value:
         return Answer(Holding.UNFIT, "[]", "an empty array")
@@ -255,7 +277,7 @@ def _sizes(measure: Measure, before: tuple[Item, ...] | Missing) -> tuple[Item, 
 def _reduced(measure: Measure, about: Subject) -> Subject | Answer:
     counting = measure.reach is Reach.MATCHES
     if counting and about.items and all(item.value is None for item in about.items):
-        return Answer(Holding.UNFIT, _actual(about.items), "present but null")
+        return Answer(Holding.UNFIT, _shown(about), "present but null")
     now: Sequence[Any] | Answer = about.items if counting else _numbers(about)
     if isinstance(now, Answer):
         return now
@@ -325,41 +347,34 @@ def _numbers(about: Subject) -> list[Number] | Answer:
 
 
 def _changes(measure: Measure, about: Subject, facts: Facts) -> Subject | Answer:
+    if about.span is not None:
+        return _changes_of_series(measure, about)
     if isinstance(about.before, Missing):
-        return Answer(Holding.UNDECIDABLE, _actual(about.items), about.before.reason)
+        return Answer(Holding.UNDECIDABLE, _shown(about), about.before.reason)
     if not facts.duration:
-        return Answer(Holding.UNDECIDABLE, _actual(about.items), "the load did not take place")
+        return Answer(Holding.UNDECIDABLE, _shown(about), "the load did not take place")
     if gone := _gone(about):
         return gone
-    earlier = {item.path: item for item in about.before}
+    earlier = {item.path: item.value for item in about.before}
     if not about.items:
         return _nothing()
     default: Number | None = getattr(measure, "absent_before", None)
-    born: list[str] = []
+    born = [item.path for item in about.items if item.path not in earlier]
+    if born and default is None:
+        note = f"{born[0]} was absent before the load (`absent_before: 0` counts from 0)"
+        now = next(item for item in about.items if item.path == born[0])
+        return Answer(Holding.UNDECIDABLE, str(now), note)
     found: list[Item] = []
     for item in about.items:
-        if item.path in earlier:
-            start = earlier[item.path].value
-        elif default is not None:
-            start = default
-            born.append(item.path)
-        else:
-            note = f"{item.path} was absent before the load (`absent_before: 0` counts from 0)"
-            return Answer(Holding.UNDECIDABLE, brief(item.value), note)
-        if not is_number(item.value) or not is_number(start):
-            odd, when = (item.value, "after") if not is_number(item.value) else (start, "before")
-            note = f"{when} the load it is {_article(kind(odd))}, not a number"
-            return Answer(Holding.UNFIT, brief(odd), note)
-        change = measure.of((start, item.value, facts.duration))
-        written = _movement(change, start, item.value)
-        found.append(Item(item.path, change, written, start, item.value, changed=True))
+        changed = _changed(measure, item, earlier.get(item.path, default), facts.duration)
+        if isinstance(changed, Answer):
+            return changed
+        found.append(changed)
     notes = about.notes
     if born:
         more = f" and {len(born) - 1} more" if len(born) > 1 else ""
-        notes = (
-            *notes,
-            f"absent before the load, counted from {show(default or 0)}: {born[0]}{more}",
-        )
+        start = show(default or 0)
+        notes = (*notes, f"absent before the load, counted from {start}: {born[0]}{more}")
     return replace(about, items=tuple(found), before=(), noun=measure.noun, notes=notes)
 
 
@@ -385,6 +400,36 @@ def asks_change(condition: Condition) -> bool:
                 if asks_change(inner):
                     return True
     return False
+
+
+def _changed(measure: Measure, item: Item, start: Json, seconds: float) -> Item | Answer:
+    """Return the change of one value since *start*."""
+    for value, when in ((item.value, "after"), (start, "before")):
+        if not is_number(value):
+            note = f"{when} the load it is {_article(kind(value))}, not a number"
+            return Answer(Holding.UNFIT, brief(value), note)
+    assert is_number(item.value)
+    assert is_number(start)
+    change = measure.of((start, item.value, seconds))
+    written = _movement(change, start, item.value)
+    return Item(item.path, change, written, start, item.value, changed=True)
+
+
+def _changes_of_series(measure: Measure, about: Subject) -> Subject | Answer:
+    """Return the change from the first sample of a path to its last."""
+    if len(about.items) < 2 or not about.span:  # noqa: PLR2004 - a change needs two
+        return Answer(Holding.UNDECIDABLE, _shown(about), "one sample shows no change")
+    first, last = about.items[0], about.items[-1]
+    for item in (first, last):
+        if not is_number(item.value):
+            note = f"a {kind(item.value)}, not a number, at {item.path}"
+            return Answer(Holding.UNFIT, brief(item.value), note)
+    assert is_number(first.value)
+    assert is_number(last.value)
+    change = measure.of((first.value, last.value, about.span))
+    written = _movement(change, first.value, last.value)
+    moved = Item(last.path, change, written, first.value, last.value, changed=True)
+    return replace(about, items=(moved,), single=True, noun=measure.noun, span=None)
 
 
 def _movement(change: Number, before: Number, after: Number) -> str:
@@ -424,7 +469,7 @@ def _quantify(quantifier: Quantifier, inner: Condition, about: Subject, facts: F
         case _:
             assert_never(quantifier)
     if not bad:
-        return Answer(Holding.YES, _actual(about.items), _notes(about))
+        return Answer(Holding.YES, _shown(about), _notes(about))
     speaker = answers[bad[0]]
     place = f"at {about.items[bad[0]].path}; {tail}" if total > 1 else ""
     return replace(speaker, holding=verdict, note="; ".join(n for n in (speaker.note, place) if n))
@@ -456,6 +501,16 @@ def _actual(items: tuple[Item, ...]) -> str:
     if not items:
         return "absent"
     return str(items[0]) if len(items) == 1 else _listed(map(str, items))
+
+
+def _shown(about: Subject) -> str:
+    """Return what *about* is, briefly: of samples how many and between which values."""
+    if about.span is None or len(about.items) < 2:  # noqa: PLR2004 - one sample shows itself
+        return _actual(about.items)
+    values = [item.value for item in about.items if is_number(item.value)]
+    if len(values) < len(about.items):
+        return _actual(about.items)
+    return f"{show(min(values))} … {show(max(values))} in {len(values)} samples"
 
 
 def _listed(values: Iterable[str], limit: int = 6) -> str:

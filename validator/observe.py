@@ -46,6 +46,7 @@ Content: TypeAlias = Callable[[Snapshots], Collection[str]]
 _AT_ONCE = 16
 _LARGE = 1024 * 1024
 _SHORTEST_PAUSE = 0.01
+_MOST_SAMPLES = 5000
 _QUOTED = 120
 _NOTHING = object()
 
@@ -124,6 +125,35 @@ class Observer:
             max_bytes=endpoint.max_bytes,
             follow=not any(300 <= status < 400 for status in endpoint.statuses),  # noqa: PLR2004 - the redirects of HTTP
         )
+
+
+@asynccontextmanager
+async def sampling(
+    observer: Reader, endpoints: Sequence[Endpoint], *, sleep: Sleep = asyncio.sleep
+) -> AsyncIterator[dict[str, list[Snapshot]]]:
+    """Sample every endpoint that asks for it for as long as the block lasts.
+
+    A sample that takes longer than the time between two delays the next: reads never pile up.
+    """
+    samples: dict[str, list[Snapshot]] = {e.id: [] for e in endpoints if e.during is not None}
+
+    async def sample(endpoint: Endpoint, every: float) -> None:
+        while len(samples[endpoint.id]) < _MOST_SAMPLES:
+            samples[endpoint.id].append(snapshot := await observer.read(endpoint))
+            await sleep(max(every - snapshot.elapsed, _SHORTEST_PAUSE))
+
+    tasks = [
+        asyncio.create_task(sample(endpoint, endpoint.during))
+        for endpoint in endpoints
+        if endpoint.during is not None
+    ]
+    try:
+        yield samples
+    finally:
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
 
 async def settle(  # noqa: PLR0913 - what to watch, how long, what counts, and the world

@@ -144,7 +144,7 @@ def _segment(text: str, at: int) -> tuple[str | int | Step, int]:
     if text.startswith("[", at):
         return _bracket(text, at)
     start = max(text.rfind(".", 0, at), text.rfind("]", 0, at)) + 1
-    rest = re.match(r"[^\[\]]*", text[start:])
+    rest = re.match(r"(?:[^.\[\]]|\.(?=[0-9]))*", text[start:])
     key = rest[0] if rest else ""
     raise QueryError(
         f"unexpected {text[at]!r}", at, f"a key that is not a plain word is written ['{key}']"
@@ -307,7 +307,7 @@ def _filter(text: str, at: int) -> Step:
     except (JSONPathError, ValueError, AttributeError, TypeError) as error:
         # Some malformed filters make the library fail with an error of Python's own.
         raise QueryError(
-            f"not a filter: {str(error) or type(error).__name__}",
+            f"not a filter{_unexpected(error)}",
             at,
             "write [?(@.key > 1)] or [?(@.key == 'text')]",
         ) from error
@@ -322,6 +322,12 @@ def _filter(text: str, at: int) -> Step:
                 yield place, member
 
     return members
+
+
+def _unexpected(error: Exception) -> str:
+    """Return the token that the library stumbled over; its places are not ours."""
+    token = re.search(r"near token (\S+)|Unexpected character: (.)", str(error))
+    return f": unexpected {token[1] or token[2]}" if token else ""
 
 
 @functools.lru_cache(maxsize=50_000)

@@ -30,6 +30,7 @@ def written(recording: Recording) -> str:
         "load": recording.ledger,
         "settle": _settled(seen.settled),
         "before": {name: _snapshot(s) for name, s in seen.before.items()},
+        "during": {name: [_snapshot(s) for s in samples] for name, samples in seen.during.items()},
         "after": {name: _snapshot(s) for name, s in seen.after.items()},
     }
     return json.dumps(document, ensure_ascii=False) + "\n"
@@ -92,6 +93,10 @@ def _recording(document: dict[str, Any]) -> Recording:
         observations=Observations(
             {name: _read_snapshot(name, s) for name, s in document["before"].items()},
             {name: _read_snapshot(name, s) for name, s in document["after"].items()},
+            {
+                name: tuple(_read_snapshot(name, s) for s in samples)
+                for name, samples in document["during"].items()
+            },
             None if settled is None else _read_settled(settled),
         ),
         interrupted=_text(document["interrupted"]),

@@ -31,7 +31,7 @@ class Redaction:
         hidden = text
         if self._pattern is not None:
             hidden = self._pattern.sub(lambda found: _stars(found[0]), hidden)
-        return _GIVEN.sub(lambda f: f[1] + _stars(f[2]), _USERINFO.sub(_hide_userinfo, hidden))
+        return _GIVEN.sub(lambda f: f[1] + _hide(f[2]), _USERINFO.sub(_all_stars, hidden))
 
     def record(self, value: T) -> T:
         """Return a record or JSON value without secrets, in keys and values alike."""
@@ -60,11 +60,12 @@ class Redaction:
 
 _GIVEN = re.compile(
     r"""((?:[\w-]*(?:key|secret|password|token)|authorization|cookie)["']?[ ]*:[ ]+)"""
-    r"""((?![ ]|\$\{[^}:]*\}|\[|\{|[&*!|>])[^\s#][^\n]*?)(?=\s*(?:[,}\n]|$|\s\#))""",
+    r"""("[^"\n]*"?|'[^'\n]*'?|(?![\[{&*!|>#])[^\s,}][^,}\n]*)""",
     re.IGNORECASE,
 )
 """A secret in the text of a spec, also of one that cannot be read any further."""
 _USERINFO = re.compile(r"(?<=://)[^\s/@]*:[^\s/@]*(?=@)")
+_DEFAULT = re.compile(r"(?<=:-)[^}\n]*")
 _SHORT = 8
 
 
@@ -73,8 +74,14 @@ def without_userinfo(url: str) -> str:
     return _USERINFO.sub(MASK, url)
 
 
-def _hide_userinfo(found: re.Match[str]) -> str:
+def _all_stars(found: re.Match[str]) -> str:
     return _stars(found[0])
+
+
+def _hide(value: str) -> str:
+    if "${" in value:  # what it refers to is no secret, but its default is one
+        return _DEFAULT.sub(_all_stars, value)
+    return _stars(value)
 
 
 def _stars(text: str) -> str:

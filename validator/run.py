@@ -16,7 +16,7 @@ from validator import evaluate
 from validator.errors import ServerError
 from validator.ledger import ledger
 from validator.load import Collector, load
-from validator.observe import Observer, settle, watching
+from validator.observe import Observer, sampling, settle, watching
 from validator.records.load import Exchange
 from validator.records.observation import Observations, Settled, Snapshot, Unreadable
 from validator.records.recording import Recording
@@ -58,6 +58,7 @@ class _Seen:
     """What a run has seen so far, good at any time."""
 
     before: dict[str, Snapshot] = field(default_factory=dict)
+    during: dict[str, list[Snapshot]] = field(default_factory=dict)
     after: dict[str, Snapshot] = field(default_factory=dict)
     collector: Collector | None = None
     settled: Settled | None = None
@@ -113,13 +114,14 @@ async def _in_order(spec: Spec, seen: _Seen, listener: Listener, began: float) -
             return
         listener.phase("load")
         seen.collector = Collector()
-        await load(
-            spec.load.driver,
-            spec.load.requests,
-            spec.load.concurrency,
-            on_exchange=listener.exchange,
-            collector=seen.collector,
-        )
+        async with sampling(observer, spec.endpoints) as seen.during:
+            await load(
+                spec.load.driver,
+                spec.load.requests,
+                spec.load.concurrency,
+                on_exchange=listener.exchange,
+                collector=seen.collector,
+            )
         listener.phase("settle")
         await _settle(spec, seen, observer, listener)
         listener.phase("after")
@@ -223,7 +225,12 @@ def _recorded(spec: Spec, seen: _Seen, now: datetime, elapsed: float) -> Recordi
         started=now.isoformat(timespec="seconds"),
         elapsed=elapsed,
         ledger=None if seen.collector is None else ledger(seen.collector.result()),
-        observations=Observations(seen.before, seen.after, seen.settled),
+        observations=Observations(
+            seen.before,
+            seen.after,
+            {name: tuple(samples) for name, samples in seen.during.items()},
+            seen.settled,
+        ),
         interrupted=seen.interrupted,
         remarks=tuple(seen.remarks),
     )

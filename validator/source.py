@@ -139,7 +139,13 @@ def read(text: str, file: str, problems: Problems) -> Node | None:
     except yaml.MarkedYAMLError as error:
         _complain(error, text, file, problems)
         return None
-    except (yaml.YAMLError, ValueError) as error:  # characters that YAML does not allow
+    except yaml.reader.ReaderError as error:  # characters that YAML does not allow
+        line = text.count("\n", 0, error.position) + 1
+        column = error.position - text.rfind("\n", 0, error.position)
+        here = Span(file, line, column, line, column + 1)
+        problems.add(f"not YAML: the character U+{ord(text[error.position]):04X}", here)
+        return None
+    except (yaml.YAMLError, ValueError) as error:
         problems.add(f"not YAML: {' '.join(str(error).split())}", start)
         return None
     if root is None:
@@ -176,6 +182,9 @@ def _too_deep(text: str) -> bool:
 
 def _complain(error: yaml.MarkedYAMLError, text: str, file: str, problems: Problems) -> None:
     mark = error.problem_mark or error.context_mark
+    begun = error.context_mark
+    if mark and begun and not text[_offset(text, mark) :].strip():
+        mark = begun  # the end of the file is not where a bracket or a quote was forgotten
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     lines = text.splitlines()
     here = lines[line - 1] if line <= len(lines) else ""
@@ -186,8 +195,21 @@ def _complain(error: yaml.MarkedYAMLError, text: str, file: str, problems: Probl
         hint = 'inside { } a path with brackets needs quotes: "$.workers[*].id"'
     elif "\t" in here[: column + 1]:
         hint = "YAML is indented with spaces, not tabs"
-    message = error.problem or error.context or "not YAML"
-    problems.add(f"not YAML: {message}", Span(file, line, column, line, column + 1), hint)
+    elif begun and mark is begun:
+        hint = "what begins here has no end"
+    elif begun and "flow" in (error.context or ""):
+        hint = f"in what opens in line {begun.line + 1}: is it closed?"
+    elif "mapping values" in (error.problem or ""):
+        hint = "a text with a colon and a space in it needs quotes"
+    message = f"not YAML: {error.problem or error.context}"
+    if error.problem == "but found another document":
+        message = "a second document: one file is one spec"
+    problems.add(message, Span(file, line, column, line, column + 1), hint)
+
+
+def _offset(text: str, mark: yaml.Mark) -> int:
+    lines = text.splitlines(keepends=True)
+    return sum(map(len, lines[: mark.line])) + mark.column
 
 
 class _Nodes:

@@ -24,11 +24,12 @@ def decode_json(payload: Payload, depth: int) -> Json:
     """Read the body as one JSON document.
 
     ```yaml
-    queue:
-      get: /metrics/queue
-      format: json             # the default
-      assert:
-        - {path: $.waiting, type: integer, ge: 0}
+    endpoints:
+      queue:
+        get: /metrics/queue
+        format: json             # the default
+        assert:
+          - {path: $.waiting, type: integer, ge: 0}
     ```
 
     Strict: `NaN`, `Infinity` and numbers too large for a float make the body undecodable, as

@@ -12,11 +12,12 @@ def decode_text(payload: Payload, _depth: int) -> Json:
     """Read the whole body as one string, which `$` selects.
 
     ```yaml
-    health:
-      get: /health
-      format: text
-      assert:
-        - {path: $, matches: "^ok"}
+    endpoints:
+      health:
+        get: /health
+        format: text
+        assert:
+          - {path: $, matches: "^ok"}
     ```
 
     The charset is the one that the content type names, else UTF-8; a byte that does not fit

@@ -13,6 +13,7 @@ class Phase(StrEnum):
     """When a snapshot was taken, relative to the load."""
 
     BEFORE = "before"
+    DURING = "during"
     AFTER = "after"
 
 
@@ -73,4 +74,6 @@ class Observations:
 
     before: Mapping[str, Snapshot] = field(default_factory=dict)
     after: Mapping[str, Snapshot] = field(default_factory=dict)
+    during: Mapping[str, tuple[Snapshot, ...]] = field(default_factory=dict)
+    """Samples taken while the load ran, in order."""
     settled: Settled | None = None

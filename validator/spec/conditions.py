@@ -92,13 +92,13 @@ def _check_change(key: str, node: Node, around: Surroundings, problems: Problems
             node.key_span,
             "add a load: block",
         )
-    elif around.once:
+    elif around.once and around.over is not Over.DURING:
         problems.add(
             f"{key} looks before and after; `read: last` looks once",
             node.key_span,
             "leave out read: last, or ask about the value itself",
         )
-    elif around.over is Over.BEFORE:
+    elif around.over is Over.BEFORE:  # over the samples it is the last less the first
         problems.add(f"{key} looks before and after; `over: before` looks once", node.key_span)
 
 

@@ -46,10 +46,13 @@ def _complain(model: type[Written], detail: ErrorDetails, root: Node, problems: 
     if found is UNKNOWN:  # complained about when it was looked up
         return
     node = _deepest(root, keys)
-    last = str(keys[-1]) if keys else ""
+    # An item of a list has no name: what is wrong with it stands alone.
+    last = keys[-1] if keys and isinstance(keys[-1], str) else ""
+    named = f"{last}: " if last else ""
     match detail["type"]:
         case "missing":
-            problems.add(f"{last!r} is missing", node.key_span)
+            hint = "a spec begins with version: 1" if keys == ("version",) else ""
+            problems.add(f"{last!r} is missing", node.key_span, hint)
         case "extra_forbidden":
             parent = _model_at(model, keys[:-1])
             noun, nouns = parent.nouns if parent else ("key", "keys")
@@ -59,13 +62,13 @@ def _complain(model: type[Written], detail: ErrorDetails, root: Node, problems: 
             text = str(detail["ctx"]["error"])
             hint = getattr(detail["ctx"]["error"], "hint", "")
             span = _inside(node.span, getattr(detail["ctx"]["error"], "at", None))
-            problems.add(f"{last}: {text}" if last else text, span, hint)
+            problems.add(f"{named}{text}", span, hint)
         case other:
             wanted = _WANTED.get(other, detail["msg"])
             if isinstance(found, Reference):
-                text = f"{last}: expected {wanted}, which must be known before the load"
+                text = f"{named}expected {wanted}, which must be known before the load"
             else:
-                text = f"{last}: expected {wanted}, found {_found(found)}"
+                text = f"{named}expected {wanted}, found {_found(found)}"
             problems.add(text, node.span)
 
 

@@ -32,6 +32,7 @@ class Over(StrEnum):
 
     AFTER = "after"
     BEFORE = "before"
+    DURING = "during"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,8 @@ class Endpoint:
     decoder: str = "json"
     statuses: tuple[int, ...] = (200,)
     read_last: bool = False
+    during: float | None = None
+    """Seconds between two samples while the load runs; None for no samples."""
     severity: Severity = Severity.CRITICAL
     """Of being reachable, and the most that its assertions can matter."""
     assertions: tuple[Assertion, ...] = ()

@@ -353,7 +353,8 @@ class _Reading:
         ids = [*(place.prefix + name for name in own), *(e.id for e in endpoints)]
         once = {e.id for e in endpoints if e.read_last}
         once |= {place.prefix + n for n, m in own.items() if _plain(m.at("read")) == "last"}
-        here = promises.among(ids, once, place.prefix)
+        sampled = {place.prefix + name for name, m in own.items() if m.at("during") is not None}
+        here = promises.among(ids, place.prefix, once=once, sampled=sampled)
         self._refuse_empty(node)
         for name, member in own.items():
             endpoint = self._endpoint(name, member, here, place)
@@ -440,9 +441,12 @@ class _Reading:
         if written is None:
             return None
         if (written.get is None) == (written.post is None):
-            self._problems.add(
-                "an endpoint needs one of get: and post:", node.key_span, "such as get: /metrics"
-            )
+            both = ", and this has both" if written.get else ", and this has neither"
+            message = f"an endpoint needs one of get: and post:{both}"
+            self._problems.add(message, node.key_span, "such as get: /metrics")
+        if written.during is not None and not promises.has_load:
+            message = "during: samples while the load runs, and this spec sends none"
+            self._problems.add(message, _place(node, "during"), "add a load: block")
         if written.post is None and node.at("body") is not None:
             self._problems.add("body: goes with post:", _place(node, "body"))
         headers = written.headers or {}
@@ -465,6 +469,7 @@ class _Reading:
                 max_bytes=written.max_body or defaults.max_body,
                 max_depth=written.max_depth or defaults.max_depth,
                 decoder=written.format,
+                during=written.during.every if written.during else None,
                 statuses=written.status,
             ),
         )

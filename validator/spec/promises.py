@@ -66,9 +66,14 @@ class Promises:
     once: frozenset[str] = frozenset()
     """Endpoints that are read once only, after the load."""
 
-    def among(self, ids: list[str], once: set[str], prefix: str) -> Promises:
+    sampled: frozenset[str] = frozenset()
+    """Endpoints that are sampled while the load runs."""
+
+    def among(self, ids: list[str], prefix: str, *, once: set[str], sampled: set[str]) -> Promises:
         """Return a reader that knows the endpoints *ids*, those of its own file by short name."""
-        return replace(self, ids=tuple(ids), once=frozenset(once), prefix=prefix)
+        return replace(
+            self, ids=tuple(ids), prefix=prefix, once=frozenset(once), sampled=frozenset(sampled)
+        )
 
     def about_load(self, node: Node) -> PathAssertion | None:
         """Return an assertion about the ledger."""
@@ -140,6 +145,14 @@ class Promises:
         over = Over(written.over or Over.AFTER)
         if id_ is None and over is Over.BEFORE:
             self.problems.add("there is no ledger before the load", _key(node, "over"))
+        elif over is Over.DURING and id_ not in self.sampled:
+            self.problems.add(
+                "`over: during` needs samples, and none are taken",
+                _key(node, "over"),
+                "there is one ledger, after the load"
+                if id_ is None
+                else "add during: {every: 500ms} to the endpoint",
+            )
         once = self.has_load and id_ in self.once
         if once and over is Over.BEFORE:
             message = "`over: before` looks before the load; `read: last` looks after it only"

@@ -22,14 +22,16 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from validator import duration
-from validator.arguments import wrong
+from validator.arguments import ArgumentError, wrong
 from validator.decoders import DECODERS
 from validator.drivers import DRIVERS
 from validator.measures import MEASURES
 from validator.predicates import PREDICATES
 from validator.query import Query, compiled
 from validator.records.verdict import Severity
+from validator.registry import suggest
 from validator.size import size
+from validator.values import brief, kind
 
 
 class Written(BaseModel):
@@ -189,8 +191,11 @@ Command: TypeAlias = Annotated[
 
 def _word(value: Any, words: tuple[str, ...]) -> str:
     if value not in words or not isinstance(value, str):
-        known = ", ".join(words)
-        raise ValueError(f"expected one of {known}; found {value!r}")
+        close = suggest(value, words, "words") if isinstance(value, str) else ""
+        hint = close if close.startswith("did") else ""
+        known = f"one of {', '.join(words)}" if len(words) > 1 else words[0]
+        found = "nothing" if value is None else f"{kind(value)} {brief(value)}"
+        raise ArgumentError(f"expected {known}; found {found}", hint)
     return value
 
 
@@ -202,7 +207,7 @@ def words(*known: str) -> Read:
 SeverityWord: TypeAlias = Annotated[Any, words(*(s.value for s in Severity))]
 Driver: TypeAlias = Annotated[Any, words(*DRIVERS)]
 Format: TypeAlias = Annotated[Any, words(*DECODERS)]
-Phase: TypeAlias = Annotated[Any, words("after", "before")]
+Phase: TypeAlias = Annotated[Any, words("after", "before", "during")]
 When: TypeAlias = Annotated[Any, words("last")]
 
 
@@ -329,7 +334,8 @@ class Assertion(Condition):
         UNSET, description="critical (default) breaks the run; warning and info are reported."
     )
     over: Phase = Field(
-        UNSET, description="Which snapshot to look at: after the load (default) or before it."
+        UNSET,
+        description="after the load (default), before it, or during it (its samples).",
     )
     skip: Text = Field(UNSET, description="Do not judge this, for this reason.")
     xfail: XfailBlock = Field(UNSET, description="A failure that is announced, and does not count.")
@@ -368,6 +374,12 @@ class SettleBlock(Written):
     stable_for: ZeroDuration = Field(UNSET, description="Without movement; 500ms unless given.")
 
 
+class DuringBlock(Written):
+    """Samples to take while the load runs."""
+
+    every: Duration = Field(description="Between two samples, such as 500ms.")
+
+
 class ReachableBlock(Written):
     """How much it matters that an endpoint can be read."""
 
@@ -387,6 +399,9 @@ class EndpointBlock(Written):
     max_depth: Count = Field(UNSET, description="Of the nesting; the target's unless given.")
     status: Statuses = Field(UNSET, description="The HTTP status, or several; 200 unless given.")
     reachable: ReachableBlock = Field(UNSET, description="How much being readable matters.")
+    during: DuringBlock = Field(
+        UNSET, description="Sample it while the load runs, for `over: during`."
+    )
     read: When = Field(UNSET, description="`last`: once, after all others; never polled.")
     assertions: list[Assertion] = Field(UNSET, alias="assert", description="What must be true.")
 
