@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from validator.spec.parse import Overrides
 
 INTERRUPTED = 130
+VACUOUS = "vacuous"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Flags:
     reports: tuple[str, ...] = ()
     record: str | None = None
     replay: str | None = None
-    fail_on: str = "critical"
+    fail_on: tuple[str, ...] = ()
     quiet: bool = False
 
 
@@ -94,10 +95,10 @@ def _run_flags(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--replay", metavar="FILE", help="Judge a recording; no server is needed."),
         click.option(
             "--fail-on",
-            type=click.Choice(["critical", "warning", "info"]),
-            default="critical",
-            show_default=True,
-            help="The least severity that makes the run fail.",
+            type=click.Choice(["critical", "warning", "info", VACUOUS]),
+            multiple=True,
+            help="What makes the run fail: the least severity (critical unless given), and vacuous "
+            "for passes that could not have failed.",
         ),
         click.option("-q", "--quiet", is_flag=True, help="Only what is wrong, and the result."),
     )
@@ -229,7 +230,8 @@ def _run(paths: Sequence[Path], flags: Flags, url: str | None = None) -> int:
 
         check_writable(Path(flags.record))
     specs = _loaded(paths, flags, url)
-    fail_on = Severity(flags.fail_on)
+    severities = [Severity(word) for word in flags.fail_on if word != VACUOUS]
+    fail_on = min(severities, default=Severity.CRITICAL, key=lambda s: s.rank)
     reports: list[Report] = []
     for spec in specs:
         report = _one(spec, flags, fail_on)
@@ -325,17 +327,18 @@ def _one(spec: Spec, flags: Flags, fail_on: Severity) -> Report:
     """Run or replay one spec."""
     from validator.conclusion import conclude  # noqa: PLC0415 - see the top
 
+    vacuous = VACUOUS in flags.fail_on
     if flags.replay is not None:
         from validator.recording import read  # noqa: PLC0415 - see the top
 
-        return conclude(spec, read(flags.replay), fail_on=fail_on)
+        return conclude(spec, read(flags.replay), fail_on=fail_on, fail_on_vacuous=vacuous)
     recording = _watched(spec, flags)
     if flags.record is not None:
         from validator.files import write  # noqa: PLC0415 - see the top
         from validator.recording import written  # noqa: PLC0415
 
         write(Path(flags.record), written(recording))
-    return conclude(spec, recording, fail_on=fail_on)
+    return conclude(spec, recording, fail_on=fail_on, fail_on_vacuous=vacuous)
 
 
 def _watched(spec: Spec, flags: Flags) -> Recording:

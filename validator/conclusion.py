@@ -12,7 +12,13 @@ from validator.redaction import Redaction
 from validator.spec.model import Spec
 
 
-def conclude(spec: Spec, recording: Recording, *, fail_on: Severity = Severity.CRITICAL) -> Report:
+def conclude(
+    spec: Spec,
+    recording: Recording,
+    *,
+    fail_on: Severity = Severity.CRITICAL,
+    fail_on_vacuous: bool = False,
+) -> Report:
     """Judge what was seen by *spec*; the same recording gives the same report."""
     verdicts = evaluate(spec, recording.observations, recording.ledger, _day(recording.started))
     report = Report(
@@ -25,6 +31,7 @@ def conclude(spec: Spec, recording: Recording, *, fail_on: Severity = Severity.C
         load=recording.ledger,
         settled=recording.observations.settled,
         fail_on=fail_on,
+        fail_on_vacuous=fail_on_vacuous,
         interrupted=recording.interrupted,
         remarks=recording.remarks,
     )

@@ -234,7 +234,11 @@ class _Judge:
         except ExpressionError as error:
             found = Answer(Holding.UNDECIDABLE, _values(values), str(error))
         else:
-            found = Answer(Holding.YES if holds else Holding.NO, _values(values))
+            found = Answer(
+                Holding.YES if holds else Holding.NO,
+                _values(values),
+                vacuous=holds and _all_zero(values),
+            )
         return self._concluded(assertion, expected, found)
 
     # What assertions look up
@@ -338,6 +342,7 @@ class _Judge:
             why=about.why,
             before="" if found.change is None else brief(found.change.before),
             after="" if found.change is None else brief(found.change.after),
+            vacuous=found.vacuous and status is Status.PASS,
             span=about.span,
         )
         return self._announced(verdict, about)
@@ -439,6 +444,12 @@ def _difference(match: Match, before: Mapping[str, Json]) -> Match:
 
 def _values(values: Mapping[str, Json]) -> str:
     return ", ".join(f"{name} {brief(value)}" for name, value in values.items())
+
+
+def _all_zero(values: Mapping[str, Json]) -> bool:
+    """Say whether a relation was between zeros only."""
+    flat = [v for value in values.values() for v in (value if isinstance(value, list) else [value])]
+    return all(is_number(v) and v == 0 for v in flat)
 
 
 # What was expected, in words

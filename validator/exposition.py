@@ -2,11 +2,11 @@
 
 Every line keeps its number and every series the name it has on the wire: the parser of
 prometheus-client renames counters to `_total`, forgets where a sample stood and swallows a second
-TYPE line, and the questions of `validator.conformance` are about just these. It also takes 73 µs
-for a sample where this takes 3. So it is the second opinion in the tests, which read each page
-with both, and no part of the reading.
+TYPE line, and the questions of `validator.conformance` are about just these. As this pass then
+knows the values too, at a quarter of the library's time (6 µs for a sample, not 20 to 70), the
+library is the second opinion in the tests, which read every page with both, and has no part here.
 
-What could only be guessed at is refused (`DecodeError`: no value, an open quote, a word for a
+What could only be guessed at is refused (`ExpositionError`: no value, an open quote, a word for a
 number). What can be told apart but breaks a rule of the format (an illegal name, a wrong escape,
 a second TYPE line) is kept, and a `Remark` says so.
 """
@@ -20,8 +20,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, NoReturn, TypeAlias
 
-from validator.decoders.base import place
-from validator.errors import DecodeError
 from validator.values import Number, printable
 
 MOST_LINES = 2_000_000
@@ -133,6 +131,31 @@ class Page:
         return (remark for remark in self.remarks if remark.about == about)
 
 
+class ExpositionError(ValueError):
+    """The text cannot be read as metrics; the message says what stands in which line."""
+
+
+def series(name: str, labels: Labels) -> str:
+    """Write the name of one series: labels sorted, and escaped as they are on the wire."""
+    inside = [f"{_named(label)}={_quoted(labels[label])}" for label in sorted(labels)]
+    if not _METRIC.fullmatch(name):
+        return f"{{{','.join([_quoted(name), *inside])}}}"
+    return f"{name}{{{','.join(inside)}}}" if inside else name
+
+
+def _named(label: str) -> str:
+    return label if _LABEL_NAME.fullmatch(label) else _quoted(label)
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+    return f'"{escaped}"'
+
+
+_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+
+
 def media_type(content_type: str) -> str:
     """Return the type alone, without its parameters."""
     return content_type.partition(";")[0].strip().lower()
@@ -141,11 +164,11 @@ def media_type(content_type: str) -> str:
 def read(text: str, content_type: str = "") -> Page:
     """Read a page; its format is OpenMetrics if the content type says so, else text 0.0.4.
 
-    Raises `DecodeError` at the first line that cannot be told apart, and when a page of
+    Raises `ExpositionError` at the first line that cannot be told apart, and when a page of
     OpenMetrics does not end with `# EOF`: then it was cut short.
     """
     if text.count("\n") > MOST_LINES:
-        raise DecodeError(f"a page of more than {MOST_LINES} lines")
+        raise ExpositionError(f"a page of more than {MOST_LINES} lines")
     lines = text.split("\n")  # not splitlines: a label value may hold what Unicode calls a line end
     page = Page(content_type, media_type(content_type) == OPENMETRICS, lines)
     last = len(lines)
@@ -186,48 +209,52 @@ class _Reader:
     def __init__(self, page: Page) -> None:
         self.page = page
         self.line = 0
+        self.ended = 0
         # Most lines repeat the labels of another, and every string kept twice costs memory.
         self.blocks: dict[str, tuple[str | None, Labels]] = {}
         self.texts: dict[str, str] = {}
 
     def read_lines(self) -> None:
-        page, ended, crs = self.page, 0, 0
+        page, crs = self.page, 0
         for number, line in enumerate(page.lines, 1):
             self.line = number
             if len(line) > LONGEST_LINE:
-                raise DecodeError(f"line {number} is longer than {LONGEST_LINE} characters")
+                raise ExpositionError(f"line {number} is longer than {LONGEST_LINE} characters")
             if line.endswith("\r"):
                 crs = crs or number
                 line = line[:-1]  # noqa: PLW2901 - the line is what stands before its end
             start = line.lstrip(" \t")[:1]
-            if ended:
-                self.remark("eof", f"a line after the # EOF of line {ended}")
-            elif page.openmetrics and (not start or line.strip(" \t") != line or "\t" in line):
-                self.remark("blanks", "OpenMetrics has no empty lines, no tabs, no outer blanks")
+            if page.openmetrics:
+                self.strict(line)
             if start == "#":
-                if page.openmetrics and line == "# EOF":
-                    ended = ended or number
-                else:
-                    self.comment(line)
+                self.comment(line)
             elif start:
                 self.sample(line)
         if crs:
             page.remarks.append(Remark("line-ends", crs, r"the line ends with \r\n, not \n"))
-        if page.openmetrics and not ended:
-            # A DecodeError, since what is missing may be any part of the page.
-            raise DecodeError(
+        if page.openmetrics and not self.ended:
+            # No remark, since what is missing may be any part of the page.
+            raise ExpositionError(
                 f"cut short: a page of OpenMetrics ends with # EOF, and this one after"
                 f" line {len(page.lines)}"
             )
+
+    def strict(self, line: str) -> None:
+        """Look at what OpenMetrics demands of a line and the older format does not."""
+        if self.ended:
+            self.remark("eof", f"a line after the # EOF of line {self.ended}")
+        elif line == "# EOF":
+            self.ended = self.line
+        elif not line or line.strip(" \t") != line or "\t" in line:
+            self.remark("blanks", "OpenMetrics has no empty lines, no tabs, no outer blanks")
 
     def remark(self, about: str, text: str) -> None:
         self.page.remarks.append(Remark(about, self.line, text))
 
     def refuse(self, what: str, line: str, at: int = 0) -> NoReturn:
         start = max(0, at - 20)
-        shown = line[start : at + 40]
-        where = place(line, at).replace("line 1", f"line {self.line}")
-        raise DecodeError(f"not Prometheus text: {what} at {where}, near {shown!r}")
+        where = f"line {self.line}, column {at + 1}"
+        raise ExpositionError(f"{what} at {where}, near {line[start : at + 40]!r}")
 
     def comment(self, line: str) -> None:
         found = _COMMENT.match(line)
@@ -269,7 +296,7 @@ class _Reader:
         name = self.texts.setdefault(name, name)
         page.samples.append(Sample(name, labels, value, self.line, timestamp, exemplar))
         if len(page.samples) > MOST_SAMPLES:
-            raise DecodeError(f"more than {MOST_SAMPLES} samples")
+            raise ExpositionError(f"more than {MOST_SAMPLES} samples")
 
     def _why_no_value(
         self, line: str, name: str | None, block: str | None, rest: str
@@ -322,7 +349,7 @@ class _Reader:
                 value = self.unescaped(text[1:-1]) if "\\" in text else text[1:-1]
                 labels[self.texts.setdefault(label, label)] = self.texts.setdefault(value, value)
             if len(labels) > MOST_LABELS:
-                raise DecodeError(f"more than {MOST_LABELS} labels at line {self.line}")
+                raise ExpositionError(f"more than {MOST_LABELS} labels at line {self.line}")
             at = found.end()
         if len(self.page.remarks) == remarks:  # else each line is to get its own remark
             self.blocks[block] = (name, labels)

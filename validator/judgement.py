@@ -88,6 +88,10 @@ class Answer:
     note: str = ""
     change: Item | None = None
     """The change that decided, for the reader to see before and after."""
+    weighs: bool = True
+    """Whether it says more than that something is there."""
+    vacuous: bool = False
+    """Whether it holds and could not have failed: between zeros, or of what did not move."""
 
 
 def subject(
@@ -128,7 +132,13 @@ def answer(condition: Condition, about: Subject, facts: Facts) -> Answer:
     best = next(
         (a for p, a in zip(condition, answers, strict=True) if isinstance(p, Derive)), answers[0]
     )
-    return replace(best, note="; ".join(dict.fromkeys(a.note for a in answers if a.note)))
+    weighty = [a for a in answers if a.weighs]
+    return replace(
+        best,
+        note="; ".join(dict.fromkeys(a.note for a in answers if a.note)),
+        weighs=bool(weighty),
+        vacuous=bool(weighty) and all(a.vacuous for a in weighty),
+    )
 
 
 def _part(part: Ask | Derive | Quantify, about: Subject, facts: Facts) -> Answer:
@@ -157,7 +167,7 @@ def _ask(part: Ask, about: Subject, facts: Facts) -> Answer:
         case Asked.ELEMENTS:
             return _together(predicate, about)
         case Asked.VALUE:
-            return _each_value(predicate, about)
+            return _each_value(predicate, about, referred=bool(part.references))
     assert_never(predicate.subject)
 
 
@@ -170,7 +180,7 @@ def _presence(predicate: Predicate, about: Subject) -> Answer:
     return Answer(holding, _shown(about), predicate.explain(values))
 
 
-def _each_value(predicate: Predicate, about: Subject) -> Answer:
+def _each_value(predicate: Predicate, about: Subject, *, referred: bool) -> Answer:
     if not about.items:
         return _nothing()
     wrong: list[tuple[Item, Holding]] = []
@@ -180,7 +190,19 @@ def _each_value(predicate: Predicate, about: Subject) -> Answer:
         elif not predicate.holds(item.value):
             wrong.append((item, Holding.UNFIT if item.value is None else Holding.NO))
     if not wrong:
-        return Answer(Holding.YES, _shown(about), _notes(about), _change(about.items))
+        unmoved = [item.changed and item.before == item.after for item in about.items]
+        idle = all(
+            still or predicate.idle(item.value, referred=referred)
+            for still, item in zip(unmoved, about.items, strict=True)
+        )
+        return Answer(
+            Holding.YES,
+            _shown(about),
+            _notes(about),
+            _change(about.items),
+            weighs=predicate.weighs,
+            vacuous=idle,
+        )
     item, holding = wrong[0]
     notes = list(about.notes)
     if kind(item.value) not in predicate.accepts:
@@ -469,7 +491,8 @@ def _quantify(quantifier: Quantifier, inner: Condition, about: Subject, facts: F
         case _:
             assert_never(quantifier)
     if not bad:
-        return Answer(Holding.YES, _shown(about), _notes(about))
+        idle = quantifier is Quantifier.EACH and all(a.vacuous for a in answers)
+        return Answer(Holding.YES, _shown(about), _notes(about), vacuous=idle)
     speaker = answers[bad[0]]
     place = f"at {about.items[bad[0]].path}; {tail}" if total > 1 else ""
     return replace(speaker, holding=verdict, note="; ".join(n for n in (speaker.note, place) if n))

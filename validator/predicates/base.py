@@ -45,6 +45,8 @@ class Predicate(ABC):
     """JSON kinds this predicate has an opinion on."""
     subject: ClassVar[Subject] = Subject.VALUE
     listed: ClassVar[bool] = False
+    weighs: ClassVar[bool] = True
+    """Whether it says something about the value, and not only that one is there."""
 
     @abstractmethod
     def holds(self, value: Any) -> bool:
@@ -66,6 +68,13 @@ class Predicate(ABC):
     def explain(self, value: Any) -> str:  # noqa: ARG002 - for those that know more than "no"
         """Say what about *value* is wrong, when that is not plain from the value."""
         return ""
+
+    def idle(self, value: Any, *, referred: bool) -> bool:  # noqa: ARG002 - most never are
+        """Say whether this holds of *value* and yet says nothing: it could not have failed.
+
+        *referred* says that the bound is a measured value and not one the author chose.
+        """
+        return False
 
     @classmethod
     def read(cls, argument: Any) -> Self:

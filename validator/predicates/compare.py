@@ -35,6 +35,9 @@ class Equal(Predicate):
             return ""
         return f"{kind(value)}, not {kind(self.value)}"
 
+    def idle(self, value: Json, *, referred: bool) -> bool:
+        return referred and same(value, 0) and same(self.value, 0)
+
     def __str__(self) -> str:
         return f"= {shown(self.value)}"
 
@@ -92,6 +95,9 @@ class GreaterThan(_Bound):
     def holds(self, value: Number) -> bool:
         return value > self.bound
 
+    def idle(self, value: Number, *, referred: bool) -> bool:  # noqa: ARG002
+        return self.bound < 0  # what counts or measures is never negative
+
     def __str__(self) -> str:
         return f"> {shown(self.bound)}"
 
@@ -108,6 +114,9 @@ class GreaterOrEqual(_Bound):
 
     def holds(self, value: Number) -> bool:
         return value >= self.bound
+
+    def idle(self, value: Number, *, referred: bool) -> bool:  # noqa: ARG002
+        return self.bound <= 0  # what counts or measures is never negative
 
     def __str__(self) -> str:
         return f"≥ {shown(self.bound)}"
@@ -126,6 +135,9 @@ class LessThan(_Bound):
     def holds(self, value: Number) -> bool:
         return value < self.bound
 
+    def idle(self, value: Number, *, referred: bool) -> bool:
+        return referred and value == 0
+
     def __str__(self) -> str:
         return f"< {shown(self.bound)}"
 
@@ -142,6 +154,9 @@ class LessOrEqual(_Bound):
 
     def holds(self, value: Number) -> bool:
         return value <= self.bound
+
+    def idle(self, value: Number, *, referred: bool) -> bool:
+        return referred and value == 0
 
     def __str__(self) -> str:
         return f"≤ {shown(self.bound)}"
@@ -168,6 +183,9 @@ class Between(Predicate):
 
     def holds(self, value: Number) -> bool:
         return self.low <= value <= self.high
+
+    def idle(self, value: Number, *, referred: bool) -> bool:
+        return referred and value == 0 and self.low <= 0
 
     def __str__(self) -> str:
         return f"{shown(self.low)} … {shown(self.high)}"
@@ -200,6 +218,9 @@ class Approximately(Predicate):
         off = abs(value - self.value)
         near = self.rel is not None and off <= self.rel * abs(self.value)
         return near or (self.abs is not None and off <= self.abs)
+
+    def idle(self, value: Number, *, referred: bool) -> bool:
+        return referred and value == 0 and self.value == 0
 
     def __str__(self) -> str:
         margins = []

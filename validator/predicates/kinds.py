@@ -37,6 +37,7 @@ class Type(Predicate):
     """
 
     accepts = ANYTHING
+    weighs = False
     names: tuple[str, ...] = given(_TYPE)
 
     def holds(self, value: Json) -> bool:

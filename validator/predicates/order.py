@@ -49,6 +49,9 @@ class Ordered(Predicate):
         ]
         return ", ".join(fallen)
 
+    def idle(self, value: dict[str, Json], *, referred: bool) -> bool:  # noqa: ARG002
+        return all(value[key] == 0 for key in self.keys)
+
     def __str__(self) -> str:
         if isinstance(self.keys, Reference):
             return f"ordered as {shown(self.keys)}"

@@ -32,6 +32,7 @@ class Exists(Predicate):
     """
 
     subject = Subject.PRESENCE
+    weighs = False
     yes: bool = given(_instead("absent"))
 
     def holds(self, value: list[Json]) -> bool:

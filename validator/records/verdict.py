@@ -90,6 +90,8 @@ class Report:
     """The ledger document; None when no load was sent."""
     settled: Settled | None = None
     fail_on: Severity = Severity.CRITICAL
+    fail_on_vacuous: bool = False
+    """Whether a pass that could not have failed makes the run fail, as a failure would."""
     interrupted: str = ""
     """Why the run ended early (`interrupted`, `run timeout`); empty when it did not."""
     remarks: tuple[str, ...] = ()
@@ -98,7 +100,12 @@ class Report:
     @property
     def breaking(self) -> tuple[Verdict, ...]:
         """The verdicts that make the run fail."""
-        return tuple(v for v in self.verdicts if v.breaks(self.fail_on))
+        return tuple(
+            v
+            for v in self.verdicts
+            if v.breaks(self.fail_on)
+            or (self.fail_on_vacuous and v.vacuous and v.severity.rank >= self.fail_on.rank)
+        )
 
     @property
     def consequences(self) -> Counter[str]:
@@ -130,6 +137,11 @@ class Report:
         if self.interrupted == "interrupted":
             return 130
         return 0 if self.passed else 1
+
+    @property
+    def vacuous(self) -> int:
+        """How many passes could not have failed."""
+        return sum(v.vacuous for v in self.verdicts)
 
     @property
     def tally(self) -> Counter[Status]:

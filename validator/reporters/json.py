@@ -65,6 +65,7 @@ def document(report: Report) -> dict[str, Any]:
         "load": report.load,
         "settle": _settled(report.settled),
         "tally": {status.value: count for status, count in sorted(report.tally.items())},
+        "vacuous": report.vacuous,
         "verdicts": [_verdict(v) for v in report.verdicts],
     }
 

@@ -183,7 +183,7 @@ def _table(verdicts: list[Verdict], width: int) -> Table:
 def _mark(verdict: Verdict) -> tuple[str, str]:
     match verdict.status:
         case Status.PASS:
-            return "✓", "passed"
+            return ("○", "muted") if verdict.vacuous else ("✓", "passed")
         case Status.SKIP:
             return "-", "muted"
         case Status.XFAIL:
@@ -270,6 +270,8 @@ def _rates(report: Report, width: int) -> Text:
 def _outcome(report: Report, width: int) -> Iterator[RenderableType]:
     tally = report.tally
     counts = ", ".join(f"{tally[s]} {s}" for s in Status if tally[s])
+    if report.vacuous:
+        counts += f" ({report.vacuous} of them vacuous: could not have failed)"
     if report.interrupted:
         word, style = report.interrupted.upper(), "failed"
     else:
@@ -282,7 +284,7 @@ def _outcome(report: Report, width: int) -> Iterator[RenderableType]:
         report.speaking(report.breaking), key=lambda v: (v.name != REACHABLE, not v.note)
     )
     for verdict in breaking[:_MOST_REASONS]:
-        cause = f": {_note(verdict)}" if verdict.note else ""
+        cause = f": {_note(verdict)}" if _note(verdict) else ""
         text = (
             f"{_name(verdict)}: {printable(verdict.actual)}, expected {printable(verdict.expected)}"
         )
