@@ -2,7 +2,7 @@
 
 A script is a sequence of steps: bytes are sent as they stand, a function is awaited with the
 server, and an `Act` is done to the connection. Which script a request gets is decided by its
-prompt (the content of its last message). After a script the connection is kept alive.
+prompt (the content of its last message, or its input). After a script the connection is kept alive.
 """
 
 from __future__ import annotations
@@ -38,11 +38,14 @@ class Request:
 
     line: str
     headers: dict[str, str]
-    body: dict
+    body: dict | None
 
     @property
     def prompt(self) -> str:
-        return self.body["messages"][-1]["content"]
+        match self.body:
+            case {"messages": [*_, {"content": text}]} | {"prompt": text} | {"input": text}:
+                return str(text)
+        return ""
 
 
 class HostileLLM:
@@ -122,7 +125,7 @@ async def _read(reader: asyncio.StreamReader) -> Request:
     line, *fields = head.strip().split("\r\n")
     headers = {name.lower(): value for name, value in (field.split(": ", 1) for field in fields)}
     body = await reader.readexactly(int(headers.get("content-length", 0)))
-    return Request(line, headers, json.loads(body))
+    return Request(line, headers, json.loads(body) if body else None)
 
 
 def head(status: str = "200 OK", **headers: object) -> bytes:

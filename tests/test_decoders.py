@@ -55,6 +55,21 @@ def test_a_body_of_ten_megabytes_is_read_in_seconds():
     assert len(document) == 150_000
 
 
+@pytest.mark.parametrize(
+    "name,body,said",
+    [
+        ("csv", 'a\n"' + "\n" * 10_002, "a row of more than 10000 lines at line 2"),
+        ("csv", ",".join(map(str, range(100_000))) + ("\n" + "," * 99_999) * 11, "1000000 cells"),
+        ("prometheus", "# HELP a b\n" * 200_001, "more than 200000 lines of TYPE, HELP and UNIT"),
+        ("prometheus", "a{" + ",".join(f'b{i}="c"' for i in range(1001)) + "} 1\n", "1000 labels"),
+        ("events", "data: " + "[" * 100_000 + "\n\n", "nested too deep"),
+    ],
+)
+def test_a_body_that_would_fill_the_memory_is_refused(name, body, said):
+    with pytest.raises(DecodeError, match=said):
+        DECODERS[name](Payload(body.encode()), 200)
+
+
 _values = st.recursive(
     st.none()
     | st.booleans()

@@ -21,7 +21,7 @@ import pytest
 from demo_process import ROOT, command, demo, first_line, stop
 from prometheus_client.parser import text_string_to_metric_families
 
-from validator.demo import FAULTS
+from validator.demo import FAULTS, PAGE_FAULTS
 from validator.demo.chat import Pace
 from validator.demo.server import Server, application, listen
 
@@ -100,18 +100,21 @@ def address(url: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def head(method: str, path: str, length: int = 0) -> bytes:
+def head(method: str, path: str, length: int = 0, key: str = "") -> bytes:
+    bearer = f"authorization: Bearer {key}\r\n" if key else ""
     return (
-        f"{method} {path} HTTP/1.1\r\nhost: demo\r\nconnection: close\r\n"
+        f"{method} {path} HTTP/1.1\r\nhost: demo\r\nconnection: close\r\n{bearer}"
         f"content-type: application/json\r\ncontent-length: {length}\r\n\r\n"
     ).encode()
 
 
-def ask(url: str, path: str, body: bytes | None = None, *, method: str = "") -> Reply:
+def ask(
+    url: str, path: str, body: bytes | None = None, *, method: str = "", key: str = ""
+) -> Reply:
     with socket.create_connection(address(url), timeout=PATIENCE) as line:
         reply = Reply(sent=time.monotonic())
         method = method or ("GET" if body is None else "POST")
-        line.sendall(head(method, path, len(body or b"")) + (body or b""))
+        line.sendall(head(method, path, len(body or b""), key) + (body or b""))
         with line.makefile("rb") as answer:
             reply.status = int(answer.readline().split()[1])
             while header := answer.readline().strip().decode():
@@ -185,13 +188,14 @@ class Local:
 
 
 THREADS: list[threading.Thread] = []
+QUICK = Pace(prefill=0.004, token=0.0005, picture=0.01)
 
 
 @contextlib.contextmanager
-def local(*faults: str) -> Iterator[Local]:
+def local(*faults: str, pace: Pace = QUICK, rpm: int | None = None) -> Iterator[Local]:
     listener = listen("127.0.0.1", 0)
     demo = Local(f"http://127.0.0.1:{listener.getsockname()[1]}")
-    app = application(faults, pace=Pace(prefill=0.004, token=0.0005), clock=demo.clock)
+    app = application(faults, pace=pace, clock=demo.clock, rpm=rpm)
     server = Server(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     THREADS.append(thread)
@@ -864,7 +868,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_fault_list_prints_a_line_for_each():
     listed = run("-m", "validator.demo", "--fault", "list")
     assert listed.returncode == 0
-    assert [line.split()[0] for line in listed.stdout.splitlines()] == list(FAULTS)
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == [*FAULTS, *PAGE_FAULTS]
 
 
 def test_an_unknown_fault_is_a_usage_error_with_a_suggestion():

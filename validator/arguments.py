@@ -51,6 +51,8 @@ class ArgumentError(ValueError):
 
 def wrong(noun: str, value: Json) -> ValueError:
     """Return the error for an argument of the wrong kind."""
+    if isinstance(value, Reference):
+        return ValueError(f"expected {noun}, which must be known before the load")
     found = "nothing" if value is None else f"{kind(value)} {brief(value)}"
     return ValueError(f"expected {noun}, found {found}")
 
@@ -90,7 +92,7 @@ def _list(noun: str, form: Form, least: int) -> Callable[[Json], tuple[Any, ...]
         if not isinstance(value, list):
             raise wrong(noun, value)
         if len(value) < least:
-            raise ValueError(f"expected {noun}, found {len(value)}")
+            raise ValueError(f"expected {noun}, found {len(value) or 'none'}")
         return tuple(form(item) for item in value)
 
     return read
@@ -98,7 +100,7 @@ def _list(noun: str, form: Form, least: int) -> Callable[[Json], tuple[Any, ...]
 
 def list_of(form: Form, least: int = 1) -> Form:
     """Return the form of a list with at least *least* items."""
-    noun = f"a list of at least {least}"
+    noun = f"a list of at least {least} item{'s' if least > 1 else ''}"
     items = {"anyOf": [form.schema, REFERENCE_SCHEMA]} if form.schema else {}
     return Form(
         noun, _list(noun, form, least), {"type": "array", "items": items, "minItems": least}

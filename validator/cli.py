@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
     from validator.spec.parse import Overrides
 
 INTERRUPTED = 130
+
+_EXIT_CODES = """\b
+Exit codes: 0 passed
+            1 a critical assertion failed or could not be judged
+            2 usage or spec error
+            130 interrupted
+"""
 VACUOUS = "vacuous"
 
 
@@ -45,19 +53,16 @@ class Flags:
     quiet: bool = False
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=_EXIT_CODES,
+)
 @click.version_option(__version__, "-V", "--version", message="validator %(version)s")
 def cli() -> None:
-    r"""Find out whether an LLM server's metrics endpoints tell the truth.
+    """Find out whether an LLM server's metrics endpoints tell the truth.
 
     A spec says what the endpoints must show after a known load. The validator sends the load,
     looks before and after, and judges every assertion against what the client itself saw.
-
-    \b
-    Exit codes: 0 passed
-                1 a critical assertion failed or could not be judged
-                2 usage or spec error
-                130 interrupted
     """
 
 
@@ -190,12 +195,12 @@ def list_command() -> None:
 
 
 @cli.command()
-@click.argument("name", required=False)
-def explain(name: str | None) -> None:
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+def explain(names: tuple[str, ...]) -> None:
     """Explain what a spec may say: a predicate, a measure, a block, a report format ..."""
     from validator.explain import explained, overview  # noqa: PLC0415 - see the top
 
-    click.echo(overview() if name is None else explained(name))
+    click.echo("\n\n".join(map(explained, names)) if names else overview())
 
 
 @cli.command()
@@ -225,6 +230,8 @@ def _run(paths: Sequence[Path], flags: Flags, url: str | None = None) -> int:
     output = _output(flags.reports)
     if len(paths) > 1 and (flags.record or flags.replay):
         raise UsageError("--record and --replay go with one spec")
+    if flags.record and flags.replay:
+        raise UsageError("--record keeps what a run sees, and --replay sees nothing new: give one")
     if flags.record is not None:
         from validator.files import check_writable  # noqa: PLC0415 - see the top
 
@@ -407,8 +414,11 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a mark is worth less than the line it stands in
     code = _main()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError as error:
+        code = _unwritten(error)
     # Everything is closed; taking a large spec apart object by object would only cost time.
     os._exit(code)
 
@@ -429,8 +439,16 @@ def _main() -> int:
     except ValidatorError as error:
         click.echo(f"error: {error}", err=True)
         return error.exit_code
-    except BrokenPipeError:
-        # Whoever read our output has left; stdout must not complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except OSError as error:
+        return _unwritten(error)
     return code if isinstance(code, int) else 0
+
+
+def _unwritten(error: OSError) -> int:
+    """Say why our output could not be written; say nothing to a reader who has left."""
+    if error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EIO):
+        raise error
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # it must not complain again
+    if error.errno != errno.EPIPE:
+        click.echo(f"error: the output could not be written: {error.strerror}", err=True)
+    return 1

@@ -20,7 +20,13 @@ def conclude(
     fail_on_vacuous: bool = False,
 ) -> Report:
     """Judge what was seen by *spec*; the same recording gives the same report."""
-    verdicts = evaluate(spec, recording.observations, recording.ledger, _day(recording.started))
+    verdicts = evaluate(
+        spec,
+        recording.observations,
+        recording.ledger,
+        _day(recording.started),
+        interrupted=bool(recording.interrupted),
+    )
     report = Report(
         title=spec.title,
         target=recording.target,

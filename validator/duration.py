@@ -18,7 +18,7 @@ def seconds(text: str) -> float:
 
 def written(value: float) -> str:
     """Write *value* seconds the shortest way: `250ms`, `5s`, `1m30s`."""
-    if value < 1:
+    if value < 0.9995:  # noqa: PLR2004 - what would be rounded to 1000ms is a second
         return f"{value * 1000:.3g}ms"
     if value < 60:  # noqa: PLR2004 - seconds in a minute
         return f"{value:.3g}s"

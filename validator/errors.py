@@ -81,11 +81,16 @@ class SpecProblems(ValidatorError):  # noqa: N818 - they are several
     def drawn(self) -> str:
         """Draw every problem with its line of the source and a caret."""
         count = len(self.problems)
-        drawn = [
-            f"error: {p.message}\n{excerpt(self.sources.get(p.span.file, ''), p.span, p.hint)}"
-            for p in self.problems
-        ]
+        drawn = [self._drawn(p) for p in self.problems]
         return "\n".join([*drawn, f"{count} problem{'s' if count != 1 else ''}\n"])
+
+    def _drawn(self, problem: Problem) -> str:
+        file = problem.span.file
+        if file.startswith("--"):  # a flag is a line of its own, and its place is itself
+            hint = f" ({problem.hint})" if problem.hint else ""
+            return f"error: {file}: {problem.message}{hint}\n"
+        shown = excerpt(self.sources.get(file, ""), problem.span, problem.hint)
+        return f"error: {problem.message}\n{shown}"
 
 
 @dataclass(slots=True)

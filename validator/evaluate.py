@@ -47,9 +47,14 @@ _STATUS = {
 }
 
 
-def evaluate(spec: Spec, seen: Observations, ledger: Json, today: date) -> tuple[Verdict, ...]:
-    """Judge every assertion of *spec*, in spec order: the load, the endpoints, then across."""
-    judge = _Judge(spec, seen, ledger, today)
+def evaluate(
+    spec: Spec, seen: Observations, ledger: Json, today: date, *, interrupted: bool = False
+) -> tuple[Verdict, ...]:
+    """Judge every assertion of *spec*, in spec order: the load, the endpoints, then across.
+
+    Of an *interrupted* load what fails is undecided: the requests we cancelled are not its fault.
+    """
+    judge = _Judge(spec, seen, ledger, today, interrupted)
     verdicts: list[Verdict] = []
     if spec.load is not None:
         verdicts += [judge.about_load(a) for a in spec.load.assertions]
@@ -121,6 +126,7 @@ class _Judge:
     seen: Observations
     ledger: Json
     today: date
+    interrupted: bool = False
     _selected: dict[tuple[int, Query], tuple[Match, ...]] = field(default_factory=dict)
     _facts: Facts | None = None
 
@@ -163,7 +169,29 @@ class _Judge:
         asked = subject(
             matches, Missing("the ledger has no before"), single=assertion.query.definite
         )
-        return self._answered(assertion, asked)
+        found = answer(assertion.condition, asked, self.facts)
+        if found.holding is not Holding.YES:
+            notes = [found.note, self._failures()]
+            if self.interrupted:
+                notes.insert(0, "the load was interrupted")
+                found = replace(found, holding=Holding.UNDECIDABLE)
+            found = replace(found, note="; ".join(note for note in notes if note))
+        return self._concluded(assertion, _expected(assertion.condition, self), found)
+
+    def _failures(self) -> str:
+        """Say how requests failed: the classes, and of each the first that was said."""
+        if not isinstance(self.ledger, dict):
+            return ""
+        outcomes, errors = self.ledger.get("outcomes"), self.ledger.get("errors")
+        if not isinstance(outcomes, dict) or not isinstance(errors, dict):
+            return ""
+        said = []
+        for outcome, count in outcomes.items():
+            examples = errors.get(outcome)
+            if outcome != "ok" and count:
+                example = f" ({examples[0]})" if isinstance(examples, list) and examples else ""
+                said.append(f"{count} × {outcome}{example}")
+        return ", ".join(said)
 
     def about(self, assertion: Assertion) -> Verdict:
         """Decide an assertion about an endpoint or several."""
@@ -227,7 +255,7 @@ class _Judge:
                     binding = bound[term.name]
                     values[term.text] = self._term(term, binding.endpoint, binding.query)
             except (ValueError, OverflowError) as error:
-                found = Answer(Holding.UNDECIDABLE, _values(values) or "unknown", str(error))
+                found = Answer(Holding.UNDECIDABLE, _values(values) or "absent", str(error))
                 return self._concluded(assertion, expected, found)
         try:
             holds = assertion.expression.holds(values)

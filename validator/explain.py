@@ -34,6 +34,8 @@ BLOCKS: dict[str, type[Written]] = {
     "load": written.LoadBlock,
     "settle": written.SettleBlock,
     "endpoints": written.EndpointBlock,
+    "during": written.DuringBlock,
+    "reachable": written.ReachableBlock,
     "assert": written.Assertion,
     "xfail": written.XfailBlock,
 }

@@ -23,7 +23,8 @@ from typing import NamedTuple, NoReturn, TypeAlias
 from validator.values import Number, printable
 
 MOST_LINES = 2_000_000
-MOST_SAMPLES = 500_000
+MOST_SAMPLES = 250_000
+MOST_DECLARATIONS = 200_000
 MOST_LABELS = 1_000
 LONGEST_LINE = 1_048_576
 """Bounds of one page, so that no server can fill the memory of the one who looks."""
@@ -193,6 +194,7 @@ _LABEL = re.compile(
     rf'(?:([^\s="{{}},]++)|({_QUOTED}))[ \t]*+'
     rf"(?:=[ \t]*+({_QUOTED}))?[ \t]*+(?:,[ \t]*+|\Z)"
 )
+_TEXTS = re.compile(_QUOTED)
 _PLAIN = re.compile(r'([^\s="{},\\]++)="([^"\\]*+)"(?:,(?!\Z)|\Z)')
 _COMMENT = re.compile(
     rf"[ \t]*+#[ \t]*+(HELP|TYPE|UNIT)[ \t]++(?:({_QUOTED})|([^\s]++))(?:[ \t]++(.*+)|[ \t]*+\Z)"
@@ -200,7 +202,7 @@ _COMMENT = re.compile(
 _ESCAPE = re.compile(r"\\(.?)")
 _ESCAPED = {"\\": "\\", "n": "\n", '"': '"'}
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
-_TEXTUAL = re.compile(r"inf|nan", re.IGNORECASE)
+_INFINITE = re.compile(r"inf", re.IGNORECASE)
 
 
 class _Reader:
@@ -245,8 +247,10 @@ class _Reader:
             self.remark("eof", f"a line after the # EOF of line {self.ended}")
         elif line == "# EOF":
             self.ended = self.line
-        elif not line or line.strip(" \t") != line or "\t" in line:
-            self.remark("blanks", "OpenMetrics has no empty lines, no tabs, no outer blanks")
+        elif not line.startswith("# HELP "):  # whose text may hold any blanks
+            bare = _TEXTS.sub("", line) if '"' in line else line
+            if not line or bare.strip(" ") != bare or "\t" in bare or "  " in bare:
+                self.remark("blanks", "OpenMetrics separates by one blank and has no empty lines")
 
     def remark(self, about: str, text: str) -> None:
         self.page.remarks.append(Remark(about, self.line, text))
@@ -272,6 +276,8 @@ class _Reader:
         else:
             text = text.rstrip(" \t")
         self.page.declarations.append(Declaration(keyword, name, text, self.line))
+        if len(self.page.declarations) > MOST_DECLARATIONS:
+            raise ExpositionError(f"more than {MOST_DECLARATIONS} lines of TYPE, HELP and UNIT")
 
     def sample(self, line: str) -> None:
         page = self.page
@@ -371,12 +377,12 @@ class _Reader:
     def number(self, written: str, line: str, at: int) -> float:
         # Python reads more than Go does: 1_000, and the digits of every script.
         if not written.isascii() or "_" in written:
-            self.refuse(f"{printable(written[:40])!r} is not a number", line, at)
+            self.refuse(f"{written[:40]!r} is not a number", line, at)
         try:
             value = float(written)
         except ValueError:
-            self.refuse(f"{printable(written[:40])!r} is not a number", line, at)
-        if math.isinf(value) and not _TEXTUAL.search(written):
+            self.refuse(f"{written[:40]!r} is not a number", line, at)
+        if math.isinf(value) and not _INFINITE.search(written):
             self.remark("number", f"{printable(written[:40])} does not fit into 64 bits")
         return value
 

@@ -73,6 +73,8 @@ class Expression:
             answer = evaluator.eval(self.text, previously_parsed=self.tree.body)
         except ZeroDivisionError:
             raise ExpressionError("division by zero") from None
+        except RecursionError:
+            raise ExpressionError("nests too deep") from None
         except OverflowError:
             raise ExpressionError("a number grew out of bounds") from None
         except (simpleeval.InvalidExpression, TypeError, ValueError) as error:
@@ -101,7 +103,10 @@ def compile_expression(text: str) -> Expression:
     if not _is_relation(tree.body):
         raise ExpressionError("a relation is needed, such as a == b or a <= b")
     collector = _Collector()
-    collected = ast.fix_missing_locations(collector.visit(tree))
+    try:
+        collected = ast.fix_missing_locations(collector.visit(tree))
+    except RecursionError:
+        raise ExpressionError("nests too deep") from None
     assert isinstance(collected, ast.Expression)
     return Expression(text, tuple(dict.fromkeys(collector.terms)), collected)
 

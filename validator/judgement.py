@@ -216,7 +216,11 @@ def _each_value(predicate: Predicate, about: Subject, *, referred: bool) -> Answ
 
 def _exactly(value: Json, predicate: Predicate) -> str:
     """Spell a number out when, as shown, it looks like what was expected."""
-    if isinstance(value, float) and brief(value) in str(predicate).split():
+    if (
+        isinstance(value, float)
+        and not value.is_integer()
+        and brief(value) in str(predicate).split()
+    ):
         return f"exactly {value!r}"
     return ""
 

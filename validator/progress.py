@@ -12,6 +12,7 @@ from validator.records.load import Exchange
 from validator.values import printable
 
 _PHASES = {
+    "look": "looking",
     "before": "looking before the load",
     "load": "sending the load",
     "settle": "waiting for counters to settle",
@@ -19,6 +20,11 @@ _PHASES = {
 }
 _STEPS = 10
 """Plain lines per load."""
+
+
+def _phase(name: str, detail: str) -> str:
+    text = _PHASES.get(name, name)
+    return f"{text}, {detail}" if detail else text
 
 
 class _Counts:
@@ -56,9 +62,9 @@ class PlainProgress:
         self._console = console
         self._counts = _Counts(requests)
 
-    def phase(self, name: str) -> None:
+    def phase(self, name: str, detail: str = "") -> None:
         """Say what begins."""
-        self._say(_PHASES.get(name, name))
+        self._say(_phase(name, detail))
 
     def exchange(self, exchange: Exchange, in_flight: int) -> None:  # noqa: ARG002 - a listener's
         """Say how far the load is, now and then."""
@@ -86,9 +92,9 @@ class LiveProgress:
         self._progress = progress
         self._task: TaskID = progress.add_task("", total=requests, figures="")
 
-    def phase(self, name: str) -> None:
+    def phase(self, name: str, detail: str = "") -> None:
         """Show what begins."""
-        self._progress.update(self._task, description=_PHASES.get(name, name))
+        self._progress.update(self._task, description=_phase(name, detail))
 
     def exchange(self, exchange: Exchange, in_flight: int) -> None:  # noqa: ARG002 - a listener's
         """Move the bar."""

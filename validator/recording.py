@@ -9,7 +9,7 @@ from typing import Any
 from validator.errors import UsageError
 from validator.records.observation import Observations, Settled, Snapshot, Unreadable
 from validator.records.recording import Recording
-from validator.values import Json, kind
+from validator.values import Json, json_text, kind
 
 VERSION = 1
 _MOST_BYTES = 1024 * 1024 * 1024
@@ -33,7 +33,7 @@ def written(recording: Recording) -> str:
         "during": {name: [_snapshot(s) for s in samples] for name, samples in seen.during.items()},
         "after": {name: _snapshot(s) for name, s in seen.after.items()},
     }
-    return json.dumps(document, ensure_ascii=False) + "\n"
+    return json_text(document) + "\n"
 
 
 def _settled(settled: Settled | None) -> dict[str, Any] | None:

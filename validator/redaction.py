@@ -59,7 +59,8 @@ class Redaction:
 
 
 _GIVEN = re.compile(
-    r"""((?:[\w-]*(?:key|secret|password|token)|authorization|cookie)["']?[ ]*:[ ]+)"""
+    r"""((?<![\w-])(?:[\w-]{0,80}(?:key|secret|password|token)|authorization|cookie)["']?"""
+    r"""[ ]*:[ ]+)"""
     r"""("[^"\n]*"?|'[^'\n]*'?|(?![\[{&*!|>#])[^\s,}][^,}\n]*)""",
     re.IGNORECASE,
 )

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any, Protocol
 
-from validator import evaluate
+from validator import duration, evaluate
 from validator.errors import ServerError
 from validator.ledger import ledger
 from validator.load import Collector, load
@@ -30,7 +30,7 @@ INTERRUPTED = "interrupted"
 class Listener(Protocol):
     """Somebody who wants to know how a run gets on."""
 
-    def phase(self, name: str) -> None:
+    def phase(self, name: str, detail: str = "") -> None:
         """Hear what begins now."""
 
     def exchange(self, exchange: Exchange, in_flight: int) -> None:
@@ -43,7 +43,7 @@ class Listener(Protocol):
 class Silent:
     """A listener that does not listen."""
 
-    def phase(self, name: str) -> None:
+    def phase(self, name: str, detail: str = "") -> None:
         """Hear nothing."""
 
     def exchange(self, exchange: Exchange, in_flight: int) -> None:
@@ -102,7 +102,7 @@ async def _in_order(spec: Spec, seen: _Seen, listener: Listener, began: float) -
     ):
         if not up:
             return
-        listener.phase("before")
+        listener.phase("before" if spec.load else "look")
         await _look_before(spec, seen, observer)
         if spec.load is None:
             seen.after = seen.before
@@ -122,7 +122,7 @@ async def _in_order(spec: Spec, seen: _Seen, listener: Listener, began: float) -
                 on_exchange=listener.exchange,
                 collector=seen.collector,
             )
-        listener.phase("settle")
+        listener.phase("settle", f"at most {duration.written(spec.settle.within)}")
         await _settle(spec, seen, observer, listener)
         listener.phase("after")
         seen.after = await observer.look(spec.endpoints, sequential=spec.sequential)
@@ -210,14 +210,19 @@ async def _serving(spec: Spec, seen: _Seen, listener: Listener) -> AsyncIterator
             raise
         announce(f"the server did not start: {error}")
         seen.remarks.extend(f"  {line}" for line in error.output.splitlines())
+        seen.after = _unseen(spec, "connect", f"the server did not start: {error}")
         yield False
+
+
+def _unseen(spec: Spec, cause: str, why: str) -> dict[str, Snapshot]:
+    """Return why there is no snapshot of any endpoint."""
+    return {e.id: Snapshot(e.id, error=Unreadable(cause, why)) for e in spec.endpoints}
 
 
 def _recorded(spec: Spec, seen: _Seen, now: datetime, elapsed: float) -> Recording:
     if seen.interrupted:
-        unseen = Unreadable("interrupted", f"the run ended before it was read ({seen.interrupted})")
-        for endpoint in spec.endpoints:
-            seen.after.setdefault(endpoint.id, Snapshot(endpoint.id, error=unseen))
+        why = f"the run ended before it was read ({seen.interrupted})"
+        seen.after = _unseen(spec, INTERRUPTED, why) | seen.after
     recording = Recording(
         title=spec.title,
         spec=spec.file,

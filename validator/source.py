@@ -140,10 +140,13 @@ def read(text: str, file: str, problems: Problems) -> Node | None:
         _complain(error, text, file, problems)
         return None
     except yaml.reader.ReaderError as error:  # characters that YAML does not allow
-        line = text.count("\n", 0, error.position) + 1
-        column = error.position - text.rfind("\n", 0, error.position)
+        # Where it is, the two parsers of PyYAML count differently: in bytes or in characters.
+        code = error.character if isinstance(error.character, int) else ord(error.character)
+        at = max(text.find(chr(code)), 0)
+        line = text.count("\n", 0, at) + 1
+        column = at - text.rfind("\n", 0, at)
         here = Span(file, line, column, line, column + 1)
-        problems.add(f"not YAML: the character U+{ord(text[error.position]):04X}", here)
+        problems.add(f"not YAML: the character U+{code:04X} is not allowed", here)
         return None
     except (yaml.YAMLError, ValueError) as error:
         problems.add(f"not YAML: {' '.join(str(error).split())}", start)

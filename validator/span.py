@@ -32,7 +32,8 @@ def excerpt(text: str, span: Span, note: str = "") -> str:
     head = f"{margin}--> {span}\n"
     if not 0 < span.line <= len(lines):
         return head + (f"{margin} = {note}\n" if note else "")
-    line = lines[span.line - 1].replace("\t", " ")
+    # One column stays one column, so that the carets stand under what they mean.
+    line = "".join(c if c.isprintable() else " " for c in lines[span.line - 1])
     end = span.end_column if span.end_line == span.line else len(line) + 1
     start = span.column
     cut = max(0, start - _WIDTH // 2) if len(line) > _WIDTH else 0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Literal, TypeAlias, TypeGuard
+import re
+from typing import Any, Literal, TypeAlias, TypeGuard
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Number: TypeAlias = int | float
@@ -55,6 +56,15 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def json_text(value: Any) -> str:
+    """Write *value* as JSON in one line, without what a terminal acts on or UTF-8 cannot hold."""
+    text = json.dumps(value, ensure_ascii=False)
+    if text.isprintable():
+        return text
+    # Outside its strings JSON of one line is printable, so every escape stands inside one.
+    return re.sub(r"[^ -~]", lambda c: c[0] if c[0].isprintable() else json.dumps(c[0])[1:-1], text)
+
+
 def show(number: float) -> str:
     """Write a number as a person would: no trailing zeros, no digits that say nothing."""
     if isinstance(number, int):
@@ -66,7 +76,7 @@ def show(number: float) -> str:
             return f"{'-' if number < 0 else ''}1e308 and more"
     if number.is_integer() and abs(number) < 10**15:
         return str(int(number))
-    return f"{number:.6g}" if abs(number) < 10**6 else f"{number:.2f}"
+    return f"{number:.6g}" if not 10**6 <= abs(number) < 10**15 else f"{number:.2f}"
 
 
 def brief(value: Json, limit: int = 60) -> str:

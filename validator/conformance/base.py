@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, TypeAlias, TypedDict
 
-from validator.exposition import Family, Page, Sample, series
+from validator.exposition import Family, Labels, Page, Sample, series
 from validator.registry import Registry
 from validator.values import printable
 
@@ -39,13 +40,20 @@ class Group:
     """The samples of one histogram or summary: one family, one set of labels."""
 
     family: Family
-    name: str
-    """The family's, with the labels."""
+    labels: Labels
+    """Without `le` and `quantile`."""
     line: int
     parts: list[Sample]
     """Its buckets or quantiles."""
+    bounded: list[tuple[float, Sample]]
+    """Those of them whose `le` or `quantile` is a number, with it, in the order of the page."""
     sum: Sample | None = None
     count: Sample | None = None
+
+    @property
+    def name(self) -> str:
+        """The family's name with the labels."""
+        return series(self.family.name, self.labels)
 
 
 class Subject:
@@ -74,8 +82,11 @@ class Subject:
 
 def _grouped(family: Family, suffix: str, label: str) -> Iterator[Group]:
     groups: dict[object, Group] = {}
+    bounds: dict[str, float | None] = {}  # few texts, written many times
     part, total, count = family.name + suffix, f"{family.name}_sum", f"{family.name}_count"
     for sample in family.samples:
+        if sample.name not in {part, total, count}:
+            continue  # `_created`, or what a rule of its own finds out of place
         labels = sample.labels
         if sample.name == part and label in labels:
             labels = {name: text for name, text in labels.items() if name != label}
@@ -83,14 +94,31 @@ def _grouped(family: Family, suffix: str, label: str) -> Iterator[Group]:
         key = (frozenset(labels.items()), sample.timestamp)
         group = groups.get(key)
         if group is None:
-            group = groups[key] = Group(family, series(family.name, labels), sample.line, [])
+            group = groups[key] = Group(family, labels, sample.line, [], [])
         if sample.name == part:
             group.parts.append(sample)
+            written = sample.labels.get(label, "")
+            if written not in bounds:
+                bounds[written] = _bound(written)
+            bound = bounds[written]
+            if bound is not None:
+                group.bounded.append((bound, sample))
         elif sample.name == total:
             group.sum = group.sum or sample
-        elif sample.name == count:
+        else:
             group.count = group.count or sample
     yield from groups.values()
+
+
+def _bound(written: str) -> float | None:
+    # Python reads more than Go does: blanks, 1_000 and the digits of every script.
+    if not written.isascii() or "_" in written or written != written.strip():
+        return None
+    try:
+        bound = float(written)
+    except ValueError:
+        return None
+    return None if math.isnan(bound) else bound
 
 
 Rule: TypeAlias = Callable[[Subject], Iterator[Finding]]

@@ -99,8 +99,7 @@ def _misnamed(family: Family, fitting: tuple[str, ...]) -> Iterator[Finding]:
         suffix = sample.name.removeprefix(family.name)
         if suffix not in fitting and suffix not in told:
             told.add(suffix)
-            wanted = ", ".join(family.name + suffix for suffix in fitting)
-            yield Finding(sample.line, f"a {family.type} {family.name} has the series {wanted}")
+            yield Finding(sample.line, _foreign(sample.name, family, fitting))
 
 
 def _stray(page: Page, family: Family) -> Iterator[Finding]:
@@ -110,10 +109,13 @@ def _stray(page: Page, family: Family) -> Iterator[Finding]:
         if base is None or base is family or not page.suffixes(base.type):
             continue
         if _meant(page, family, base, suffix):
-            wanted = ", ".join(base.name + suffix for suffix in page.suffixes(base.type))
-            yield Finding(
-                family.samples[0].line, f"a {base.type} {base.name} has the series {wanted}"
-            )
+            text = _foreign(family.name, base, page.suffixes(base.type))
+            yield Finding(family.samples[0].line, text)
+
+
+def _foreign(name: str, family: Family, fitting: tuple[str, ...]) -> str:
+    wanted = ", ".join(family.name + suffix for suffix in fitting)
+    return f"{name} is no series of the {family.type} {family.name}, only {wanted}"
 
 
 def _meant(page: Page, family: Family, base: Family, suffix: str) -> bool:

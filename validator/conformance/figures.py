@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from validator.conformance.base import Finding, Group, Subject, rule
 from validator.exposition import Sample
@@ -37,11 +37,11 @@ def count_value(subject: Subject) -> Iterator[Finding]:
 def bucket_bound(subject: Subject) -> Iterator[Finding]:
     """Every bucket has a label `le`, which is a number."""
     for group in subject.histograms:
-        for sample in group.parts:
+        for sample in _unbounded(group):
             written = sample.labels.get("le")
             if written is None:
                 yield Finding(sample.line, "a bucket without the label le")
-            elif _bound(sample, "le") is None:
+            else:
                 yield Finding(sample.line, f"le={brief(written)} is not a number")
 
 
@@ -49,7 +49,7 @@ def bucket_bound(subject: Subject) -> Iterator[Finding]:
 def bucket_order(subject: Subject) -> Iterator[Finding]:
     """Buckets stand in the order of their bounds, each bound once."""
     for group in subject.histograms:
-        for (low, below), (high, sample) in itertools.pairwise(_bounded(group.parts, "le")):
+        for (low, below), (high, sample) in itertools.pairwise(group.bounded):
             if high < low:
                 yield Finding(sample.line, f"le={show(high)} after le={show(low)}")
             elif high == low and sample.labels["le"] != below.labels["le"]:
@@ -145,12 +145,12 @@ def _outside(group: Group, total: Sample) -> Iterator[Finding]:
 def quantile_range(subject: Subject) -> Iterator[Finding]:
     """A quantile of a summary is labelled with a number between 0 and 1."""
     for group in subject.summaries:
-        for sample in group.parts:
+        outside = (sample for q, sample in group.bounded if not 0 <= q <= 1)
+        for sample in (*_unbounded(group), *outside):
             written = sample.labels.get("quantile")
-            quantile = _bound(sample, "quantile")
             if written is None:
                 yield Finding(sample.line, "a series of a summary without the label quantile")
-            elif quantile is None or not 0 <= quantile <= 1:
+            else:
                 yield Finding(sample.line, f"quantile={brief(written)} is not between 0 and 1")
 
 
@@ -158,7 +158,7 @@ def quantile_range(subject: Subject) -> Iterator[Finding]:
 def quantile_order(subject: Subject) -> Iterator[Finding]:
     """A higher quantile has no lower value."""
     for group in subject.summaries:
-        known = [(q, s) for q, s in _bounded(group.parts, "quantile") if not math.isnan(s.value)]
+        known = [(q, s) for q, s in group.bounded if not math.isnan(s.value)]
         known.sort(key=lambda pair: pair[0])
         for (low, below), (high, sample) in itertools.pairwise(known):
             if sample.value < below.value:
@@ -185,25 +185,16 @@ def _is_count(value: float) -> bool:
     return math.isfinite(value) and value >= 0 and value.is_integer()
 
 
-def _bound(sample: Sample, label: str) -> float | None:
-    written = sample.labels.get(label, "")
-    if not written.isascii() or "_" in written or written != written.strip():
-        return None
-    try:
-        bound = float(written)
-    except ValueError:
-        return None
-    return None if math.isnan(bound) else bound
-
-
-def _bounded(samples: Iterable[Sample], label: str) -> list[tuple[float, Sample]]:
-    """Return those samples whose label is a number, with it."""
-    return [(b, sample) for sample in samples if (b := _bound(sample, label)) is not None]
+def _unbounded(group: Group) -> list[Sample]:
+    if len(group.bounded) == len(group.parts):
+        return []
+    bounded = {sample.line for _, sample in group.bounded}
+    return [sample for sample in group.parts if sample.line not in bounded]
 
 
 def _sorted(group: Group) -> list[tuple[float, Sample]]:
-    return sorted(_bounded(group.parts, "le"), key=lambda pair: pair[0])
+    return sorted(group.bounded, key=lambda pair: pair[0])
 
 
 def _infinite(group: Group) -> Sample | None:
-    return next((s for bound, s in _bounded(group.parts, "le") if bound == math.inf), None)
+    return next((s for bound, s in group.bounded if bound == math.inf), None)

@@ -48,7 +48,7 @@ def _remarks(about: str, says: str) -> Rule:
 
 _remarks("line-ends", "Lines end with a newline alone, not with a carriage return before it.")
 _remarks("final-newline", "The last line ends with a newline too.")
-_remarks("blanks", "OpenMetrics has no empty lines, no tabs and no blanks around a line.")
+_remarks("blanks", "OpenMetrics separates by one blank, and has no empty lines and no tabs.")
 _remarks("eof", "Nothing stands after `# EOF` in OpenMetrics.")
 _remarks("escape", "A backslash stands before a backslash, an n or a quote only.")
 _remarks("duplicate-label", "A sample has each label once.")

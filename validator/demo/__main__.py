@@ -10,7 +10,7 @@ import contextlib
 import sys
 from collections.abc import Sequence
 
-from validator.demo import FAULTS
+from validator.demo import FAULTS, PAGE_FAULTS
 from validator.demo.faults import chosen
 from validator.errors import MissingExtra, UsageError
 
@@ -19,8 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the server until it is told to stop; return the exit code."""
     options = _parser().parse_args(arguments)
     if "list" in options.fault:
-        width = max(map(len, FAULTS))
-        sys.stdout.writelines(f"{name:{width}}  {says}\n" for name, says in FAULTS.items())
+        faults = {**FAULTS, **PAGE_FAULTS}
+        width = max(map(len, faults))
+        sys.stdout.writelines(f"{name:{width}}  {says}\n" for name, says in faults.items())
         return 0
     try:
         chosen(options.fault)
@@ -44,6 +45,9 @@ def _parser() -> argparse.ArgumentParser:
         help="go wrong in one way; repeatable; `list` prints the names",
     )
     parser.add_argument(
+        "--rpm", type=int, metavar="N", help="let each key in N times a minute, then answer 429"
+    )
+    parser.add_argument(
         "--with-parent", action="store_true", help="stop when the process that started this ends"
     )
     return parser
@@ -61,7 +65,7 @@ def _serve(options: argparse.Namespace) -> None:
     except (OSError, OverflowError) as error:
         where = f"{options.host}:{options.port}"
         raise UsageError(f"cannot listen on {where}: {error}") from error
-    serve(listener, options.fault, with_parent=options.with_parent)
+    serve(listener, options.fault, with_parent=options.with_parent, rpm=options.rpm)
 
 
 if __name__ == "__main__":

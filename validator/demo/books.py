@@ -16,6 +16,9 @@ WINDOW = 60.0
 """Seconds that latency and throughput look back."""
 WINDOW_REQUESTS = 5000
 """Requests that latency and throughput look back at most."""
+MODELS_AT_MOST = 500
+"""Further models share one account under the name `(other)`."""
+OTHER = "(other)"
 TTFT_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 Status = Literal["active", "completed", "failed"]
@@ -172,7 +175,9 @@ class Books:
         self.active_max = max(self.active_max, len(self.active))
         self.recent.append(entry)
         if entry.model is not None:
-            self.models.setdefault(entry.model, ModelAccount()).requests += 1
+            known = entry.model in self.models or len(self.models) < MODELS_AT_MOST
+            name = entry.model if known else OTHER
+            self.models.setdefault(name, ModelAccount()).requests += 1
 
     def routed(self, entry: Entry, worker: str, prompt_tokens: int, cached_tokens: int) -> None:
         entry.worker = worker
@@ -220,7 +225,7 @@ class Books:
 
     def _account(self, entry: Entry) -> ModelAccount:
         assert entry.model is not None
-        return self.models[entry.model]
+        return self.models.get(entry.model) or self.models[OTHER]
 
     def _measure(self, entry: Entry) -> None:
         spent = latencies(entry)

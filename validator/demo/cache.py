@@ -116,9 +116,11 @@ class Router:
         self.workers = tuple(Worker(f"worker-{index}") for index in range(WORKERS))
         self.hits = self.misses = self.prompt_tokens = self.cached_tokens = 0
         self.overlap, self.matched = Mean(), Mean()
+        self.by_path: dict[str, list[int]] = {}
+        """Hits and misses of each path."""
         self.cold, self.warm = Mean(), Mean()  # seconds to the first token, without and with a hit
 
-    def route(self, tokens: Sequence[str]) -> Route:
+    def route(self, tokens: Sequence[str], path: str) -> Route:
         """Choose a worker for a prompt, and count it as a hit or a miss."""
         blocks = chain(tokens)
         busiest = max(1, *(worker.active_requests for worker in self.workers))
@@ -137,6 +139,7 @@ class Router:
             self.hits += 1
         else:
             self.misses += 1
+        self.by_path.setdefault(path, [0, 0])[route.matched == 0] += 1
         self.prompt_tokens += route.prompt_tokens
         self.cached_tokens += route.cached_tokens
         self.overlap.add(route.overlap)

@@ -43,9 +43,10 @@ class Caller:
         if self._gone.done():
             raise HungUp
 
-    async def answer(self, document: bytes) -> None:
-        """Send a whole JSON document."""
-        await self._start((b"content-type", JSON), (b"content-length", b"%d" % len(document)))
+    async def answer(self, document: bytes, media_type: bytes = JSON) -> None:
+        """Send a whole document."""
+        length = b"%d" % len(document)
+        await self._start((b"content-type", media_type), (b"content-length", length))
         await self.finish(document)
 
     async def start_events(self) -> None:

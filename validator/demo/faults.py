@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from validator.demo.books import Books
 from validator.demo.figures import Document, Figures
+from validator.demo.order import Asked, Order
+from validator.demo.reading import Reading
 from validator.demo.shelf import Shelf
+from validator.demo.tally import Minutes
+from validator.demo.traffic import Ticket, Traffic
 from validator.errors import UsageError
 from validator.registry import Registry, suggest
 
@@ -43,6 +47,13 @@ class Mishap(Enum):
     FAILED = "status 500"
 
 
+class Breakdown(Enum):
+    """What becomes of the server when a page is asked for."""
+
+    ERROR = "this page answers 500"
+    DEADLOCK = "nothing answers any more"
+
+
 class Fault:
     """One way to go wrong; every method here leaves things as they are."""
 
@@ -70,6 +81,42 @@ class Fault:
 
     def mishap(self, _number: int) -> Mishap | None:
         """Say what befalls chat request *number*, counted from 1."""
+        return None
+
+    def asked(self, asked: Asked) -> Asked:
+        """Bend what a request for text asks for."""
+        return asked
+
+    def order(self, order: Order) -> Order:
+        """Bend what is about to be generated."""
+        return order
+
+    def owns(self, _ticket: Ticket) -> bool:
+        """Say whether the pages by model, of costs and of usage see a request."""
+        return True
+
+    def reading(self, reading: Reading, _traffic: Traffic) -> Reading:
+        """Bend the rates and times that all pages about traffic show."""
+        return reading
+
+    def usage(self, minutes: Minutes, _kind: str) -> Minutes:
+        """Bend what the page of one kind of usage is written from."""
+        return minutes
+
+    def document(self, _path: str, document: Any) -> Any:
+        """Bend the JSON page at a path, whatever it is about."""
+        return document
+
+    def text(self, _path: str, text: str) -> str:
+        """Bend the text page at a path."""
+        return text
+
+    def frame(self, shown: Document, _all: Document, _filters: Document) -> Document:
+        """Bend the `data` of one frame of the WebSocket, which *filters* made of *all*."""
+        return shown
+
+    def breakdown(self, _path: str, _traffic: Traffic, _now: float) -> Breakdown | None:
+        """Say what becomes of the server when the page at a path is asked for."""
         return None
 
 

@@ -127,7 +127,10 @@ def kv_cache(router: Router) -> Document:
             "total_tokens_processed": router.prompt_tokens,
             "cached_tokens_reused": router.cached_tokens,
             "average_prefix_length": round(router.cached_tokens / max(1, router.hits), 4),
-            "endpoint_stats": {CHAT: {"hits": router.hits, "misses": router.misses}},
+            "endpoint_stats": {
+                path: {"hits": hits, "misses": misses}
+                for path, (hits, misses) in {CHAT: (0, 0), **router.by_path}.items()
+            },
             "speedup_stats": _speedup(router),
         },
         "smart_router": {

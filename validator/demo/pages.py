@@ -10,6 +10,7 @@ from validator.demo.cache import Router
 from validator.demo.exposition import exposition
 from validator.demo.faults import Fault, Manner, Mishap, Page
 from validator.demo.figures import Figures, dynamo, kv_cache
+from validator.demo.order import Asked, Dialect, Order
 from validator.demo.shelf import OneBook, Shelf
 
 
@@ -35,6 +36,23 @@ class Pages:
         self._chats += 1
         mishaps = (fault.mishap(self._chats) for fault in self._faults)
         return next((mishap for mishap in mishaps if mishap), None)
+
+    def order(self, body: bytes, dialect: Dialect) -> Order:
+        """Read a request for text, or raise `OrderError`."""
+
+        def bend(asked: Asked) -> Asked:
+            for fault in self._faults:
+                asked = fault.asked(asked)
+            return asked
+
+        order = Order.read(body, dialect, bend)
+        for fault in self._faults:
+            order = fault.order(order)
+        return order
+
+    def queued(self) -> int:
+        """Return how many requests wait in the queues of the workers."""
+        return self._shelf.read(self._clock()).queue.current
 
     def manner(self, page: Page) -> Manner:
         """Say how *page* is to be delivered."""

@@ -11,21 +11,29 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime
 from types import FrameType
+from typing import Literal
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
+from uvicorn.config import WS_PROTOCOLS
 
+from validator.demo import live
 from validator.demo.cache import Router
 from validator.demo.chat import Chat, Pace
 from validator.demo.exposition import MEDIA_TYPE
 from validator.demo.faults import Manner, Page, chosen
-from validator.demo.figures import CHAT
+from validator.demo.gate import Gate
+from validator.demo.order import Dialect
 from validator.demo.pages import Pages
+from validator.demo.site import Site
+from validator.demo.traffic import Traffic
 from validator.demo.wire import problem
+from validator.demo.work import TASKS, Workshop
 
 MODEL = "openai/gpt-oss-120b"
 DRIP_EVERY = 0.2
@@ -41,18 +49,37 @@ def application(
     *,
     pace: Pace | None = None,
     clock: Callable[[], float] = time.monotonic,
+    rpm: int | None = None,
 ) -> Starlette:
-    """Return the whole server as an ASGI application with *faults* by name."""
+    """Return the whole server as an ASGI application with *faults* by name.
+
+    With *rpm*, no key has more requests let in within a minute.
+    """
+    wrong, pace, started = chosen(faults), pace or Pace(), clock()
+    traffic = Traffic(
+        started,
+        time.time() - started,
+        rpm=rpm,
+        owns=lambda ticket: all(fault.owns(ticket) for fault in wrong),
+    )
     router = Router()
-    pages = Pages(router, chosen(faults), clock)
-    chat = Chat(router, pages, pace or Pace(), clock)
+    pages = Pages(router, wrong, clock)
+    site = Site(traffic, router, wrong, clock)
+    chat = Chat(router, pages, traffic, pace, clock)
+    workshop = Workshop(traffic, pace.picture, clock)
+    load = {path.value: chat.endpoint(path) for path in Dialect}
+    load |= {path: workshop.endpoint(read) for path, read in TASKS.items()}
     routes = [
-        Route(CHAT, chat.answer, methods=["POST"]),
+        *(Route(path, endpoint, methods=["POST"]) for path, endpoint in load.items()),
         Route("/v1/models", models),
         Route("/health", health),
         *(Route(page, deliver(pages, page)) for page in Page),
+        WebSocketRoute(live.PATH, live.Live(site, pages).endpoint),
+        Route(live.PATH, live.plain),
+        *site.routes(),
     ]
-    return Starlette(routes=routes, exception_handlers={404: unknown})
+    gate = Middleware(Gate, traffic=traffic, paths={*load}, faults=wrong, clock=clock)
+    return Starlette(routes=routes, middleware=[gate], exception_handlers={404: unknown})
 
 
 async def health(_request: Request) -> Response:
@@ -114,7 +141,7 @@ class Server(uvicorn.Server):
                 log_level="error",
                 access_log=False,
                 lifespan="off",
-                ws="none",
+                ws=_websockets(),
                 timeout_keep_alive=60,  # longer than a client keeps an idle connection
                 timeout_graceful_shutdown=0,
             )
@@ -143,6 +170,14 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
+def _websockets() -> Literal["none", "websockets", "websockets-sansio"]:
+    """Return how to speak WebSocket, if the package for it is installed."""
+    if not live.available():
+        return "none"
+    sansio: Literal["websockets-sansio"] = "websockets-sansio"  # newer, and without deprecations
+    return sansio if sansio in WS_PROTOCOLS else "websockets"
+
+
 def listen(host: str, port: int) -> socket.socket:
     """Bind a listening socket; port 0 takes a free one."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -155,8 +190,14 @@ def address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(listener: socket.socket, faults: Iterable[str], *, with_parent: bool) -> None:
+def serve(
+    listener: socket.socket,
+    faults: Iterable[str],
+    *,
+    with_parent: bool,
+    rpm: int | None = None,
+) -> None:
     """Serve on *listener* until a signal, or the end of the parent process if asked."""
     parent = os.getppid() if with_parent else None
-    server = Server(application(faults), announce=True, parent=parent)
+    server = Server(application(faults, rpm=rpm), announce=True, parent=parent)
     server.run(sockets=[listener])

@@ -107,3 +107,34 @@ class _Deferred:
 
     def close(self, entry: Entry, status: Status, at: float) -> None:
         self._tell(lambda: self._inner.close(entry, status, at))
+
+
+class Watched:
+    """Every request is also reported when it is over."""
+
+    def __init__(self, inner: Shelf, over: Callable[[Entry], None]) -> None:
+        self._inner = inner
+        self._over = over
+
+    def book_for(self, entry: Entry) -> Recorder:
+        return _Reporting(self._inner.book_for(entry), lambda told: told(), self._over)
+
+    def read(self, now: float) -> Books:
+        return self._inner.read(now)
+
+
+class _Reporting(_Deferred):
+    """A recorder that passes everything on, and says when a request is over."""
+
+    def __init__(
+        self,
+        inner: Recorder,
+        tell: Callable[[Callable[[], None]], None],
+        over: Callable[[Entry], None],
+    ) -> None:
+        super().__init__(inner, tell)
+        self._over = over
+
+    def close(self, entry: Entry, status: Status, at: float) -> None:
+        super().close(entry, status, at)
+        self._over(entry)

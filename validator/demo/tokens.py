@@ -34,6 +34,16 @@ def of_prompt(messages: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(tokens)
 
 
+def of_text(text: str) -> tuple[str, ...]:
+    """Split a text into tokens, the mark of its start among them."""
+    return ("<|start|>", *_PIECE.findall(text))
+
+
+def of_thought(prompt: Sequence[str]) -> tuple[str, ...]:
+    """Return the tokens that a reasoning model thinks before it answers *prompt*."""
+    return ("Thinking", " about", f" {len(prompt)}", " tokens", ",", " one", " by", " one", ".")
+
+
 def of_reply(prompt: Sequence[str], limit: int | None) -> tuple[tuple[str, ...], str]:
     """Return the tokens that answer *prompt*, and why they end (`stop` or `length`)."""
     digest = hashlib.blake2b("\0".join(prompt).encode(errors="replace"), digest_size=8).digest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from validator.records.load import Exchange
 from validator.registry import Registry
@@ -58,3 +58,8 @@ class Driver(Protocol):
 
 DRIVERS: Registry[type[Driver]] = Registry("driver")
 driver = DRIVERS.register
+
+
+def key(text: str, **options: Any) -> Any:
+    """Declare a dataclass field that is a key of a `load:` block; *text* documents it."""
+    return field(metadata={"help": text}, **options)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from validator.records.verdict import Report
 from validator.reporters.base import reporter
+from validator.values import printable
 
 COLUMNS = (
     "spec", "endpoint", "name", "path", "status", "severity", "expected", "actual",
@@ -39,6 +40,7 @@ def render(reports: Sequence[Report]) -> str:
 
 def _harmless(cell: str) -> str:
     """Return *cell* so that no spreadsheet computes it: `=HYPERLINK(…)` came from the wire."""
+    cell = printable(cell)
     if cell[:1] in ("=", "+", "-", "@", "\t", "\r") and not _is_number(cell):
         return "'" + cell
     return cell

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from validator.records.observation import Settled
 from validator.records.verdict import Report, Verdict
 from validator.reporters.base import reporter
+from validator.values import json_text
 
 VERSION = 1
 
@@ -35,17 +35,13 @@ def render(reports: Sequence[Report]) -> str:
 
 def _lines(fields: dict[str, Any]) -> str:
     """Write one line per field and one per verdict: quick to make, and fit for `diff`."""
-
-    def text(value: Any) -> str:
-        return json.dumps(value, ensure_ascii=False)
-
     lines = []
     for key, value in fields.items():
         if key == "verdicts":
-            verdicts = ",\n".join(map(text, value))
+            verdicts = ",\n".join(map(json_text, value))
             lines.append(f'"verdicts": [\n{verdicts}\n]')
         else:
-            lines.append(f"{text(key)}: {text(value)}")
+            lines.append(f"{json_text(key)}: {json_text(value)}")
     return "{\n" + ",\n".join(lines) + "\n}"
 
 

@@ -215,7 +215,9 @@ def _result(report: Report, width: int) -> Iterator[RenderableType]:
         for verdict in bad[:MOST_BAD]:
             yield from _problem(verdict, width)
             if verdict.name == REACHABLE and silent[verdict.section]:
-                yield Text(f"   its {silent[verdict.section]} assertions could not be judged")
+                count = silent[verdict.section]
+                noun = "assertion" if count == 1 else f"{count} assertions"
+                yield Text(f"   its {noun} could not be judged")
         if len(bad) > MOST_BAD:
             yield Text(f" … and {len(bad) - MOST_BAD} more", "muted")
     for verdict in [v for v in report.verdicts if v.status in (Status.XFAIL, Status.SKIP)][
@@ -269,9 +271,10 @@ def _rates(report: Report, width: int) -> Text:
 
 def _outcome(report: Report, width: int) -> Iterator[RenderableType]:
     tally = report.tally
-    counts = ", ".join(f"{tally[s]} {s}" for s in Status if tally[s])
-    if report.vacuous:
-        counts += f" ({report.vacuous} of them vacuous: could not have failed)"
+    vacuous = f" ({report.vacuous} of them vacuous)" if report.vacuous else ""
+    counts = ", ".join(
+        f"{tally[s]} {s}{vacuous if s is Status.PASS else ''}" for s in Status if tally[s]
+    )
     if report.interrupted:
         word, style = report.interrupted.upper(), "failed"
     else:
@@ -281,7 +284,8 @@ def _outcome(report: Report, width: int) -> Iterator[RenderableType]:
     )
     # What shows its cause comes first: that is what a reader wants to know.
     breaking = sorted(
-        report.speaking(report.breaking), key=lambda v: (v.name != REACHABLE, not v.note)
+        report.speaking(report.breaking),
+        key=lambda v: (v.section != LOAD, v.name != REACHABLE, not v.note),
     )
     for verdict in breaking[:_MOST_REASONS]:
         cause = f": {_note(verdict)}" if _note(verdict) else ""

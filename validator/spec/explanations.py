@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from validator.errors import Problems
+from validator.measures import MEASURES
 from validator.reference import Reference
 from validator.registry import suggest
 from validator.source import Node
@@ -69,7 +70,9 @@ def _complain(model: type[Written], detail: ErrorDetails, root: Node, problems: 
                 text = f"{named}expected {wanted}, which must be known before the load"
             else:
                 text = f"{named}expected {wanted}, found {_found(found)}"
-            problems.add(text, node.span)
+            measured = last in MEASURES and isinstance(found, int | float | str)
+            hint = f"such as {last}: {{eq: {brief(found)}}}" if measured else ""
+            problems.add(text, node.span, hint)
 
 
 def _found(value: Any) -> str:

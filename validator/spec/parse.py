@@ -16,6 +16,7 @@ from validator.drivers import DRIVERS, Connection, Driver
 from validator.errors import Problems, UsageError
 from validator.records.verdict import Severity
 from validator.redaction import Redaction, without_userinfo
+from validator.registry import suggest
 from validator.source import Node, read
 from validator.span import Span
 from validator.spec import explanations
@@ -135,6 +136,8 @@ class _Reading:
         self._problems = problems
         self._overrides = overrides
         self._secrets: set[str] = set()
+        self._declared: set[str] = set()
+        """Variables of the root and of what it includes."""
         self._read: list[Node] = []
         """The files as they were written."""
 
@@ -159,7 +162,8 @@ class _Reading:
             return None
         node = self._with_settings(node)
         self._read.append(node)
-        variables = {**_members(node, "vars"), **self._variables(file)}
+        self._declared |= _members(node, "vars").keys()
+        variables = {**_members(node, "vars"), **self._variables()}
         has_server = node.at("server") is not None
         references = References(self._problems, self._overrides.environment, variables)
         references.port = self._port(node, references) if has_server else None
@@ -179,6 +183,7 @@ class _Reading:
         defaults = _written(TargetBlock, node.at("target")) or TargetBlock()
         part = self._part(node, promises, _Place("", folder, variables, (file,), defaults))
         load = self._load(node.at("load"), promises, target)
+        self._refuse_unknown_variables()
         if not (part.endpoints or part.assertions or load or self._problems.found):
             self._problems.add(
                 "a spec without assertions judges nothing", node.span, "add endpoints: with assert:"
@@ -212,14 +217,22 @@ class _Reading:
             root = _placed(root, setting.keys, node)
         return root
 
-    def _variables(self, file: str) -> dict[str, Node]:
+    def _variables(self) -> dict[str, Node]:
         found = {}
         for name, text in self._overrides.variables:
             node = read(text or "''", f"--var {name}", self._problems)
             if node is not None:
                 found[name] = node
-        del file
         return found
+
+    def _refuse_unknown_variables(self) -> None:
+        """Complain about variables given for nothing: a misspelt one changes nothing, silently."""
+        known = self._declared
+        for name, _ in self._overrides.variables:
+            if name not in known:
+                hint = suggest(name, known, "variables") if known else "the spec has no vars:"
+                place = Span(f"--var {name}", 1, 1, 1, 1)
+                self._problems.add(f"unknown variable {name!r}", place, hint)
 
     def _port(self, node: Node, references: References) -> Callable[[], int]:
         """Return the port of the server to start: the target's own, else a free one."""
@@ -289,7 +302,7 @@ class _Reading:
             assertion = promises.about_load(item)
             if assertion is not None:
                 assertions.append(assertion)
-        if listed is not None and not _items(listed):
+        if listed is not None and listed.value == []:
             self._problems.add(
                 "an empty list of assertions",
                 listed.span,
@@ -327,6 +340,7 @@ class _Reading:
                 continue
             value = getattr(written, key)
             options[key] = tuple(value) if isinstance(value, list) else value
+        self._guard(*_secret_headers(options.get("headers", {})))
         try:
             return kind(connection=connection, **options)  # type: ignore[no-any-return]  # a Driver
         except TypeError:
@@ -395,9 +409,13 @@ class _Reading:
             self._problems.add(str(error), item.span, "the path is relative to this file")
             return nothing
         node = read(text, file, self._problems)
-        if node is None or not isinstance(node.value, dict):
+        if node is None:
+            return nothing
+        if not isinstance(node.value, dict):
+            self._problems.add("a spec is a mapping", node.span, "it starts with version: 1")
             return nothing
         self._read.append(node)
+        self._declared |= _members(node, "vars").keys()
         merged = {**_members(node, "vars"), **place.variables}
         references = References(self._problems, self._overrides.environment, merged)
         # Only endpoints and assertions count: the target, the load and the title are the root's.

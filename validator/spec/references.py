@@ -65,7 +65,11 @@ class References:
             self.problems.add(f"variables refer to each other: {around}", node.span)
             raise _Unknown
         if name not in self.variables:
-            hint = suggest(name, self.variables, "variables") if self.variables else ""
+            hint = (
+                suggest(name, self.variables, "variables")
+                if self.variables
+                else f"add it under vars:, or give --var {name}=…"
+            )
             self.problems.add(f"unknown variable {name!r}", node.span, hint)
             raise _Unknown
         self._open.append(name)

@@ -67,6 +67,11 @@ def _text(value: Any) -> str:
     return value
 
 
+def _key(value: Any) -> str:
+    # A key of digits alone comes out of the environment as a number.
+    return _text(str(value) if type(value) is int else value)
+
+
 def _duration(value: Any) -> float:
     if not isinstance(value, str):
         raise ValueError("expected a duration with its unit, such as 250ms, 5s or 1m")
@@ -157,6 +162,7 @@ def _count(value: Any) -> int:
 _DURATION_SCHEMA = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$"}
 
 Text: TypeAlias = Annotated[Any, Read(_text, {"type": "string"})]
+Key: TypeAlias = Annotated[Any, Read(_key, {"type": "string"})]
 Duration: TypeAlias = Annotated[Any, Read(_positive_duration, _DURATION_SCHEMA)]
 ZeroDuration: TypeAlias = Annotated[Any, Read(_duration, _DURATION_SCHEMA)]
 Size: TypeAlias = Annotated[
@@ -345,7 +351,7 @@ class TargetBlock(Written):
     """The system under test."""
 
     url: Url = Field(UNSET, description="Base URL; requests go to <url>/v1, reads to <url><path>.")
-    api_key: Text = Field(UNSET, description="For the load. Never shown.")
+    api_key: Key = Field(UNSET, description="For the load. Never shown.")
     headers: Texts = Field(UNSET, description="Sent with every metrics read. Never shown.")
     timeout: Duration = Field(UNSET, description="For a whole metrics read; 5s unless given.")
     max_body: Size = Field(
@@ -419,14 +425,19 @@ def _driver_fields() -> dict[str, Any]:
 
 
 def _listed(hint: Any) -> Any:
-    """Return *hint* with tuples as the lists that YAML has."""
+    """Return *hint* as YAML has it: tuples are lists, JSONPaths and headers are read."""
+    if hint is Query:
+        return Path
     if typing.get_origin(hint) is tuple:
         return list[typing.get_args(hint)[0]]  # type: ignore[misc]  # built from what a driver declares
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         kept = [a for a in typing.get_args(hint) if a is not type(None)]
         return _listed(kept[0]) if len(kept) == 1 else hint
     if typing.get_origin(hint) in (dict, Mapping):
-        return dict[str, Any]
+        values = typing.get_args(hint)[1]
+        if values is str:
+            return Texts
+        return dict[str, Path if values is Query else Any]  # type: ignore[misc]  # as above
     return hint
 
 

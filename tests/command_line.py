@@ -1,0 +1,51 @@
+"""Run the command line as people do: a process of its own, watched and bounded."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+WITHIN = 60.0
+COMMAND = (sys.executable, "-m", "validator")
+_NOT_INHERITED = {"COLUMNS", "NO_COLOR", "FORCE_COLOR", "FAKEAI_URL", "FAKEAI_API_KEY"}
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return our environment without what would change the output, and with *more*."""
+    kept = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+    return {**kept, "PYTHONWARNINGS": "error", "PYTHONUTF8": "0", "LC_ALL": "C.UTF-8", **more}
+
+
+def validator(
+    *arguments: str | Path, env: Mapping[str, str] = {}, cwd: Path | None = None, text: bool = True
+) -> subprocess.CompletedProcess[Any]:
+    """Run `validator` with *arguments* to its end."""
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        capture_output=True,
+        check=False,
+        cwd=cwd,
+        encoding="utf-8" if text else None,
+        env=environment(**env),
+        stdin=subprocess.DEVNULL,
+        timeout=WITHIN,
+    )
+
+
+def report(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """Return the JSON report that *done* printed, and nothing else."""
+    return json.loads(done.stdout)
+
+
+def bad(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the verdicts that failed or could not be decided, as `section: name`."""
+    return {
+        f"{v['section']}: {v['name']}": v
+        for v in document["verdicts"]
+        if v["status"] in ("fail", "error")
+    }

@@ -1,0 +1,33 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import validator
+
+
+def pytest_addoption(parser):
+    parser.addoption("--update", action="store_true", help="rewrite the golden files")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A run of the dashboard spec against the truthful demo, kept to be judged again."""
+
+    file: Path
+    report: dict[str, Any]
+    stderr: str
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory):
+    """Record one run; every test may replay it."""
+    file = tmp_path_factory.mktemp("recorded") / "run.json"
+    done = validator("demo", "--requests", "20", "--record", file, "--report", "json")
+    assert done.returncode == 0, done.stderr
+    return Recorded(file, json.loads(done.stdout), done.stderr)

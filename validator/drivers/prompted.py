@@ -1,0 +1,152 @@
+"""What all drivers share that send prompts through the openai package."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from validator.drivers.base import Clock, Connection, Sender, key
+from validator.drivers.reply import Reply
+from validator.drivers.sender import HttpSender, Request, Response, refusing_all_but
+from validator.values import Json
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+Call: TypeAlias = Callable[..., AbstractAsyncContextManager[Any]]
+"""A `with_streaming_response.create` of the openai package, whatever it creates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompted(ABC):
+    """A driver whose requests take their texts from `prompts`."""
+
+    name: ClassVar[str]
+
+    connection: Connection
+    model: str = key("The model to ask for.")
+    prompts: tuple[str, ...] = key("Taken in turn; after the last comes the first again.")
+    body: Mapping[str, Json] = key(
+        "More keys of the request body, such as temperature; they win over all others.",
+        default_factory=dict,
+    )
+
+    @abstractmethod
+    def call(self, client: AsyncOpenAI) -> Call:
+        """Return what sends one request."""
+
+    @abstractmethod
+    def arguments(self, index: int) -> dict[str, Any]:
+        """Return the arguments of request *index*, without the model and the `body`."""
+
+    @abstractmethod
+    def reply(self, arguments: Mapping[str, Any]) -> Reply:
+        """Return what takes in the answer to a request with these *arguments*."""
+
+    def __post_init__(self) -> None:
+        if not self.prompts:
+            raise ValueError("prompts: at least one is needed")
+
+    def prompt(self, index: int) -> str:
+        """Return the prompt whose turn it is."""
+        return self.prompts[index % len(self.prompts)]
+
+    @asynccontextmanager
+    async def open(self, clock: Clock, width: int) -> AsyncIterator[Sender]:
+        async with _client(self.connection, width) as client:
+            call = self.call(client)
+
+            def prepare(index: int) -> Request:
+                arguments = self.arguments(index)
+                keys = {**arguments, "model": self.model, "extra_body": dict(self.body)}
+                reply = self.reply({**arguments, **self.body})
+                streamed = arguments.get("stream", False)
+                return Request(self.model, partial(_asked, call, keys), reply, streamed)
+
+            yield HttpSender(self.connection, clock, prepare)
+
+
+@dataclass(frozen=True, slots=True)
+class Generating(Prompted):
+    """A driver whose requests are answered with tokens, streamed or whole."""
+
+    stream: bool = key("Whether the answer is to come in pieces, as it is made.", default=True)
+    max_tokens: int | None = key("The longest answer to ask for.", default=None)
+    usage: bool = key("Ask a stream for its token counts (include_usage).", default=True)
+
+    def generation(self) -> dict[str, Any]:
+        """Return the arguments that say how to answer."""
+        arguments: dict[str, Any] = {"stream": self.stream}
+        if self.max_tokens is not None:
+            arguments["max_tokens"] = self.max_tokens
+        if self.stream and self.usage:
+            arguments["stream_options"] = {"include_usage": True}
+        return arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Batched(Prompted):
+    """A driver whose requests carry one prompt or several."""
+
+    per_request: int = key("How many prompts one request carries.", default=1)
+
+    def __post_init__(self) -> None:
+        Prompted.__post_init__(self)  # super() is lost when slots make a class anew
+        if self.per_request < 1:
+            raise ValueError("per_request: at least 1 is needed")
+
+    def inputs(self, index: int) -> str | list[str]:
+        """Return the prompts whose turn it is; one alone is a text."""
+        if self.per_request == 1:
+            return self.prompt(index)
+        first = index * self.per_request
+        return [self.prompt(i) for i in range(first, first + self.per_request)]
+
+
+def inputs_in(value: Any) -> int:
+    """Return how many inputs *value* is: a list of texts or of token lists is many."""
+    if isinstance(value, list) and all(isinstance(item, str | list) for item in value):
+        return len(value)
+    return 1
+
+
+@asynccontextmanager
+async def _client(connection: Connection, width: int) -> AsyncIterator[AsyncOpenAI]:
+    import openai  # noqa: PLC0415 - costs over a second of CPU, and only a load needs it
+
+    http = openai.DefaultAsyncHttpxClient(
+        limits=type(openai.DEFAULT_CONNECTION_LIMITS)(max_keepalive_connections=width),
+        timeout=None,  # the whole exchange is bounded, not each of its steps
+        follow_redirects=False,  # a redirected POST would be two requests
+        event_hooks={
+            "request": [] if connection.api_key else [_unsign],
+            # before the openai package reads an error body without bound
+            "response": [refusing_all_but({HTTPStatus.OK})],
+        },
+    )
+    client = openai.AsyncOpenAI(
+        base_url=f"{connection.url}/v1",
+        api_key=connection.api_key or "none",  # it insists on one
+        max_retries=0,  # one exchange is one request, or the books part
+        timeout=None,
+        http_client=http,
+    )
+    client.organization = client.project = None  # the environment's, and no target's business
+    async with client:
+        yield client
+
+
+@asynccontextmanager
+async def _asked(call: Call, arguments: dict[str, Any]) -> AsyncIterator[Response]:
+    async with call(**arguments) as response:
+        yield response.http_response
+
+
+async def _unsign(request: Any) -> None:
+    """Send no key where none is given."""
+    del request.headers["authorization"]

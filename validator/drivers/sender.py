@@ -1,0 +1,198 @@
+"""Requests sent over HTTP: timed, bounded, and every failure given its class."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from validator.drivers import failures, sse
+from validator.drivers.base import Clock, Connection
+from validator.drivers.failures import ExchangeError
+from validator.drivers.reply import Reply
+from validator.records.load import CANCELLED, OK, Exchange, TokenSource
+
+MAX_BODY: Final = 64 * 1024 * 1024
+ERROR_BODY: Final = 64 * 1024
+"""Bytes of an error body that are read; its first sentence is all that is shown."""
+GRACE: Final = 1.0
+"""Seconds that a server has to end its response after `[DONE]`, or to send an error's body."""
+STREAM_TYPE: Final = "text/event-stream"
+SHORTEST_SECRET: Final = 6
+"""A shorter key is no secret, and taking it out of a message would take out words."""
+
+
+class Response(Protocol):
+    """A response whose headers have come: httpx's, under whatever name that library goes."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Its headers."""
+        ...
+
+    def aiter_bytes(self) -> AsyncIterator[bytes]:
+        """Yield the body as it arrives, decompressed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, ready to be sent."""
+
+    model: str
+    ask: Callable[[], AbstractAsyncContextManager[Response]]
+    """Sends it; fails unless the status is a good one."""
+    reply: Reply
+    """Takes in what comes back."""
+    streamed: bool = False
+
+
+class HttpSender:
+    """An open connection pool, and the clock that stamps what comes through it."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        clock: Clock,
+        prepare: Callable[[int], Request],
+        secrets: tuple[str, ...] = (),
+    ) -> None:
+        self._timeout = connection.timeout
+        self._clock = clock
+        self._prepare = prepare
+        self._secrets = tuple(
+            form
+            for secret in (connection.api_key, *secrets)
+            if len(secret) >= SHORTEST_SECRET
+            # as it stands, and as an error quotes one that is illegal
+            for form in (secret, secret.encode("unicode_escape").decode())
+        )
+
+    async def send(self, index: int, due: float | None = None) -> Exchange:
+        request = self._prepare(index)
+        reply = request.reply
+        outcome, detail = OK, ""
+        sent = self._clock()
+        try:
+            done = await self._ask(request, reply)
+        except asyncio.CancelledError:
+            done, outcome = self._clock(), CANCELLED
+        except Exception as failure:  # noqa: BLE001 - a failed request is a result
+            done = self._clock()
+            outcome, detail = failures.classify(
+                failure, answered=reply.answered, content=reply.chunks > 0
+            )
+        tokens, source = _tokens(request)
+        return Exchange(
+            index=index,
+            model=request.model,
+            due=sent if due is None else due,
+            sent=sent,
+            done=done,
+            outcome=outcome,
+            detail=failures.one_line(self._without_secrets(detail)),
+            first_event=reply.first_event,
+            first_token=reply.first_token,
+            last_token=reply.last_token,
+            gaps=reply.gaps,
+            chunks=reply.chunks,
+            prompt_tokens=reply.prompt_tokens,
+            completion_tokens=tokens,
+            cached_tokens=reply.cached_tokens,
+            token_source=source,
+        )
+
+    async def _ask(self, request: Request, reply: Reply) -> float:
+        """Return the instant at which a good response ended; raise for any other."""
+        timeout = self._timeout
+        try:
+            async with asyncio.timeout(timeout) as bound, request.ask() as response:
+                reply.answered = True
+                if request.streamed:
+                    await self._read_stream(response, reply, bound)
+                else:
+                    reply.whole(await _body(response), _content_type(response), self._clock())
+            done = self._clock()
+        except Exception as failure:
+            if reply.done is None:
+                if isinstance(failure, TimeoutError) and bound.expired():
+                    came = f"after {reply.chunks} chunks" if reply.chunks else "no content"
+                    raise ExchangeError("timeout", f"no end within {timeout:g} s, {came}") from None
+                raise
+            done = reply.done  # what breaks after [DONE] breaks nothing
+        if request.streamed:
+            reply.end_of_stream()
+        return done
+
+    async def _read_stream(self, response: Response, reply: Reply, bound: asyncio.Timeout) -> None:
+        content_type = _content_type(response)
+        if content_type != STREAM_TYPE:
+            reply.not_a_stream(await _body(response), content_type)
+        cutter = sse.Cutter()
+        async for piece in _pieces(response):
+            now = self._clock()  # before any parsing: our own work is not the server's time
+            if reply.done is not None:
+                continue  # read to its end, or the connection could not be used again
+            try:
+                events = cutter.feed(piece)
+            except ValueError as large:
+                raise ExchangeError("malformed", str(large)) from large
+            for data in events:
+                reply.event(data, now)
+            if reply.done is not None:
+                bound.reschedule(asyncio.get_running_loop().time() + GRACE)
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+def _tokens(request: Request) -> tuple[int | None, TokenSource | None]:
+    reply = request.reply
+    if reply.completion_tokens is not None:
+        return reply.completion_tokens, "usage"
+    if request.streamed:
+        return reply.chunks, "chunks"
+    return None, None if reply.prompt_tokens is None else "usage"
+
+
+def _content_type(response: Response) -> str:
+    return response.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def _pieces(response: Response) -> AsyncIterator[bytes]:
+    """Yield the body as it arrives, decompressed, up to the limit."""
+    size = 0
+    async for piece in response.aiter_bytes():
+        size += len(piece)
+        if size > MAX_BODY:
+            raise ExchangeError("malformed", f"response larger than {MAX_BODY // 2**20} MiB")
+        yield piece
+
+
+async def _body(response: Response) -> bytes:
+    return b"".join([piece async for piece in _pieces(response)])
+
+
+def refusing_all_but(statuses: Container[int]) -> Callable[[Any], Awaitable[None]]:
+    """Return a hook that stops at any other status, and reads no error body without bound."""
+
+    async def refuse(response: Any) -> None:
+        if response.status_code in statuses:
+            return
+        body = bytearray()
+        with suppress(Exception):  # whatever goes wrong with its body, the status is known
+            async with asyncio.timeout(GRACE):
+                async for piece in response.aiter_bytes():
+                    body += piece
+                    if len(body) > ERROR_BODY:
+                        break
+        said = failures.message(bytes(body[:ERROR_BODY]))
+        status = f"HTTP {response.status_code}"
+        outcome = f"status_{response.status_code}"
+        raise ExchangeError(outcome, f"{status}: {said}" if said else status)
+
+    return refuse
