@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from validator.decoders import DECODERS
 from validator.errors import Problems, SpecProblems
 from validator.evaluate import evaluate
 from validator.ledger import ledger
 from validator.measures import MEASURES
 from validator.predicates import PREDICATES
 from validator.records.load import Exchange, LoadResult
-from validator.records.observation import Observations, Snapshot, Unreadable
+from validator.records.observation import Observations, Payload, Snapshot, Unreadable
 from validator.records.verdict import Severity, Status
 from validator.source import read
 from validator.spec.parse import Overrides, parse
@@ -75,6 +76,10 @@ def judged(assertion, after, before=UNSEEN, *, head=HEAD, load=True):
 # Cases
 
 
+def page(text):
+    return DECODERS["prometheus"](Payload(text.encode(), "text/plain; version=0.0.4"), 200)
+
+
 def judgement_cases():
     for folder in ("judgement", "measures"):
         for file in sorted((CASES / folder).glob("*.yaml")):
@@ -85,11 +90,17 @@ def judgement_cases():
 
 @pytest.mark.parametrize("case", list(judgement_cases()))
 def test_a_verdict_is_what_its_case_says(case):
+    head = HEAD
+    if "page" in case:  # a Prometheus page, and the one before
+        head = HEAD.replace("get: /stats", "get: /stats\n    format: prometheus")
+        case |= {"after": page(case["page"])}
+        case |= {"before": page(case["page_before"])} if "page_before" in case else {}
     before = case.get("before", UNSEEN)
     found = judged(
         case["assert"],
         UNREADABLE if case.get("after") == "UNREADABLE" else case.get("after"),
         UNREADABLE if before == "UNREADABLE" else before,
+        head=head,
     )
     told = {
         "status": found.status.value,
@@ -150,7 +161,7 @@ GOOD = {"a": {"a": 1, "b": 2}}
 
 
 def test_every_predicate_is_among_the_questions():
-    assert set(ARGUMENTS) | ASKS_FOR_ABSENCE == set(PREDICATES)
+    assert set(ARGUMENTS) | {"conforms"} | ASKS_FOR_ABSENCE == set(PREDICATES)
     assert len(CONDITIONS) > 300
 
 

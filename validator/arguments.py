@@ -19,6 +19,8 @@ class Form:
     noun: str
     read: Callable[[Json], Any]
     schema: dict[str, Any]
+    help: str = ""
+    """What it is for, where that is not plain from its name."""
     fixed: bool = False
     """Whether it must be known when the spec is read."""
 

@@ -24,6 +24,7 @@ from validator.query import Match, Query, compiled
 from validator.records.observation import Observations, Unreadable
 from validator.records.verdict import ACROSS, LOAD, REACHABLE, Severity, Status, Verdict
 from validator.reference import Reference, UnresolvedError
+from validator.selector import Selector, family_of, is_counter
 from validator.spec.model import (
     About,
     Ask,
@@ -38,6 +39,8 @@ from validator.spec.model import (
     Spec,
 )
 from validator.values import Json, brief, is_number, kind
+
+_UNASKED = Missing("nothing asked what was before")
 
 _STATUS = {
     Holding.YES: Status.PASS,
@@ -82,7 +85,7 @@ def moving(spec: Spec, readable: Collection[str]) -> dict[str, tuple[Assertion, 
 
 def selected(assertions: tuple[Assertion, ...], endpoint: str, document: Json) -> tuple[str, ...]:
     """Return what the queries of *assertions* select from *endpoint*, as texts to compare."""
-    queries: dict[Query, None] = {}
+    queries: dict[Query | Selector, None] = {}
     for assertion in assertions:
         match assertion:
             case PathAssertion(query=query):
@@ -127,7 +130,7 @@ class _Judge:
     ledger: Json
     today: date
     interrupted: bool = False
-    _selected: dict[tuple[int, Query], tuple[Match, ...]] = field(default_factory=dict)
+    _selected: dict[tuple[int, Query | Selector], tuple[Match, ...]] = field(default_factory=dict)
     _facts: Facts | None = None
 
     # One kind of assertion each
@@ -213,8 +216,18 @@ class _Judge:
             reason = "never looked at" if snapshot is None else _why(snapshot.error)
             return self._concluded(assertion, expected, Answer(Holding.UNDECIDABLE, reason))
         matches = self._select(assertion.query, snapshot.document)
-        before = self._before(assertion.endpoint, assertion.query)
-        return self._answered(assertion, subject(matches, before, single=assertion.query.definite))
+        before: tuple[Match, ...] | Missing = _UNASKED
+        if asks_change(assertion.condition):
+            before = self._before(assertion.endpoint, assertion.query)
+        asked = subject(matches, before, single=assertion.query.definite)
+        if isinstance(assertion.query, Selector):
+            if not matches and assertion.query.name:
+                hint = family_of(assertion.query.name, snapshot.document)
+                asked = replace(asked, absence=hint)
+            asked = replace(asked, born_at=0)
+            if reset := _reset(matches, before, snapshot.document):
+                return self._concluded(assertion, _expected(assertion.condition, self), reset)
+        return self._answered(assertion, asked)
 
     def _during(self, assertion: PathAssertion, endpoint: str) -> Verdict:
         """Decide an assertion about the samples taken while the load ran, path by path."""
@@ -284,7 +297,7 @@ class _Judge:
             return float(found) if is_number(found) else None
         return None
 
-    def _select(self, query: Query, document: Json) -> tuple[Match, ...]:
+    def _select(self, query: Query | Selector, document: Json) -> tuple[Match, ...]:
         if query.definite:
             return query.select(document)
         key = (id(document), query)
@@ -292,7 +305,7 @@ class _Judge:
             self._selected[key] = query.select(document)
         return self._selected[key]
 
-    def _before(self, endpoint: str, query: Query) -> tuple[Match, ...] | Missing:
+    def _before(self, endpoint: str, query: Query | Selector) -> tuple[Match, ...] | Missing:
         snapshot = self.seen.before.get(endpoint)
         if snapshot is None:
             return Missing("not looked at before the load")
@@ -304,7 +317,7 @@ class _Judge:
         query = compiled("$" + text.removeprefix("load"))
         return Reference(f"${{{text}}}", (query,)).resolved(self.ledger)
 
-    def _term(self, term: Term, endpoint: str, query: Query) -> Json:
+    def _term(self, term: Term, endpoint: str, query: Query | Selector) -> Json:
         """Return the value of a term: one of a definite path, else a list; raise ValueError."""
         match term.phase:
             case "before":
@@ -313,8 +326,10 @@ class _Judge:
                     raise UnresolvedError(f"{endpoint}: {query} was null before the load")
                 return earlier
             case "delta":
-                before = {m.path: m.value for m in self._at_before(term, endpoint, query)}
                 after = self._at_after(endpoint, query)
+                before = {m.path: m.value for m in self._at_before(term, endpoint, query)}
+                if isinstance(query, Selector):
+                    before = {**{m.path: 0 for m in after}, **before}
                 if gone := before.keys() - {m.path for m in after}:
                     raise UnresolvedError(f"{endpoint}: gone after the load: {min(gone)}")
                 return _one(query, tuple(_difference(m, before) for m in after))
@@ -323,7 +338,7 @@ class _Judge:
             raise UnresolvedError(f"{endpoint}: {query} is null")
         return found
 
-    def _at_after(self, endpoint: str, query: Query) -> tuple[Match, ...]:
+    def _at_after(self, endpoint: str, query: Query | Selector) -> tuple[Match, ...]:
         snapshot = self.seen.after.get(endpoint)
         if snapshot is None or snapshot.error is not None:
             why = "never looked at" if snapshot is None else _why(snapshot.error)
@@ -333,11 +348,11 @@ class _Judge:
             raise UnresolvedError(f"{endpoint}: nothing at {query}")
         return matches
 
-    def _at_before(self, term: Term, endpoint: str, query: Query) -> tuple[Match, ...]:
+    def _at_before(self, term: Term, endpoint: str, query: Query | Selector) -> tuple[Match, ...]:
         before = self._before(endpoint, query)
         if isinstance(before, Missing):
             raise UnresolvedError(f"{endpoint}: {before.reason}")
-        if not before:
+        if not before and not (isinstance(query, Selector) and term.phase == "delta"):
             raise UnresolvedError(f"{endpoint}: {term.name} was absent before the load, at {query}")
         return before
 
@@ -448,6 +463,22 @@ def _why(error: Unreadable | None) -> str:
     return f"could not look: {error}"
 
 
+def _reset(
+    matches: tuple[Match, ...], before: tuple[Match, ...] | Missing, document: Json
+) -> Answer | None:
+    """Return the answer about a counter that fell: what it counted before is lost."""
+    earlier = {} if isinstance(before, Missing) else {m.path: m.value for m in before}
+    for match in matches:
+        start, value = earlier.get(match.path), match.value
+        if is_number(start) and is_number(value) and value < start:
+            name = match.path.partition("{")[0]
+            if is_counter(name, document):
+                moved = f"{brief(start)} → {brief(value)}"
+                note = f"counter reset: {match.path} fell, and a counter never does"
+                return Answer(Holding.NO, moved, note)
+    return None
+
+
 def _series(
     path: str, seen: list[tuple[float, Json]], looks: int, notes: tuple[str, ...]
 ) -> Subject:
@@ -456,8 +487,10 @@ def _series(
     return series(path, seen, notes)
 
 
-def _one(query: Query, matches: tuple[Match, ...]) -> Json:
-    return matches[0].value if query.definite else [m.value for m in matches]
+def _one(query: Query | Selector, matches: tuple[Match, ...]) -> Json:
+    # A path says by itself whether it selects one value; a selector does when it has.
+    alone = query.definite or (isinstance(query, Selector) and len(matches) == 1)
+    return matches[0].value if alone else [m.value for m in matches]
 
 
 def _difference(match: Match, before: Mapping[str, Json]) -> Match:

@@ -17,6 +17,7 @@ from validator.predicates import Predicate
 from validator.predicates import Subject as Asked
 from validator.query import Match
 from validator.reference import Resolve
+from validator.selector import without_label
 from validator.spec.model import Ask, Condition, Derive, Quantifier, Quantify
 from validator.values import Json, Number, brief, glimpse, is_number, kind, show
 
@@ -66,6 +67,10 @@ class Subject:
     """Whether the path can select one value at most."""
     noun: str = "value"
     notes: tuple[str, ...] = ()
+    absence: str = ""
+    """What to say besides, should nothing be there."""
+    born_at: Number | None = None
+    """What a path that was absent before counts from, unless the measure says."""
     span: float | None = None
     """Seconds from the first item to the last, when they are one path's samples in order."""
 
@@ -126,16 +131,19 @@ def first_bad(answers: Sequence[Answer]) -> Answer:
 def answer(condition: Condition, about: Subject, facts: Facts) -> Answer:
     """Decide every part of *condition*; the first that does not hold speaks for it."""
     answers = [_part(part, about, facts) for part in condition]
-    if (spoken := first_bad(answers)).holding is not Holding.YES:
+    spoken = first_bad(answers)
+    if len(answers) == 1 or spoken.holding is not Holding.YES:
         return spoken
     # All hold; the most derived one says most: a change or a length rather than the value itself.
     best = next(
         (a for p, a in zip(condition, answers, strict=True) if isinstance(p, Derive)), answers[0]
     )
     weighty = [a for a in answers if a.weighs]
-    return replace(
-        best,
-        note="; ".join(dict.fromkeys(a.note for a in answers if a.note)),
+    return Answer(
+        Holding.YES,
+        best.actual,
+        "; ".join(dict.fromkeys(a.note for a in answers if a.note)),
+        best.change,
         weighs=bool(weighty),
         vacuous=bool(weighty) and all(a.vacuous for a in weighty),
     )
@@ -182,7 +190,7 @@ def _presence(predicate: Predicate, about: Subject) -> Answer:
 
 def _each_value(predicate: Predicate, about: Subject, *, referred: bool) -> Answer:
     if not about.items:
-        return _nothing()
+        return _nothing(about)
     wrong: list[tuple[Item, Holding]] = []
     for item in about.items:
         if not predicate.fits(item.value):
@@ -190,18 +198,14 @@ def _each_value(predicate: Predicate, about: Subject, *, referred: bool) -> Answ
         elif not predicate.holds(item.value):
             wrong.append((item, Holding.UNFIT if item.value is None else Holding.NO))
     if not wrong:
-        unmoved = [item.changed and item.before == item.after for item in about.items]
-        idle = all(
-            still or predicate.idle(item.value, referred=referred)
-            for still, item in zip(unmoved, about.items, strict=True)
+        idle = predicate.weighs and all(
+            (item.changed and item.before == item.after)
+            or predicate.idle(item.value, referred=referred)
+            for item in about.items
         )
+        shown, change = _shown(about), _change(about.items)
         return Answer(
-            Holding.YES,
-            _shown(about),
-            _notes(about),
-            _change(about.items),
-            weighs=predicate.weighs,
-            vacuous=idle,
+            Holding.YES, shown, _notes(about), change, weighs=predicate.weighs, vacuous=idle
         )
     item, holding = wrong[0]
     notes = list(about.notes)
@@ -242,7 +246,7 @@ def _together(predicate: Predicate, about: Subject) -> Answer:
 def _elements(about: Subject) -> list[Json] | Answer:
     """Return the elements of the one array, or the several matches; never none."""
     if not about.items:
-        return _nothing()
+        return _nothing(about)
     if not about.single:
         return [item.value for item in about.items]
     value = about.items[0].value
@@ -265,6 +269,8 @@ def _derive(measure: Measure, inner: Condition, about: Subject, facts: Facts) ->
             found = _reduced(measure, about)
         case Reach.CHANGE:
             found = _changes(measure, about, facts)
+        case Reach.BUCKETS:
+            found = _histograms(measure, about)
         case _:
             assert_never(measure.reach)
     return found if isinstance(found, Answer) else answer(inner, found, facts)
@@ -272,7 +278,7 @@ def _derive(measure: Measure, inner: Condition, about: Subject, facts: Facts) ->
 
 def _measured(measure: Measure, about: Subject) -> Subject | Answer:
     if not about.items:
-        return _nothing()
+        return _nothing(about)
     for item in about.items:
         if kind(item.value) not in measure.accepts:
             wanted = " or ".join(sorted(measure.accepts))
@@ -352,7 +358,7 @@ def _reduced_before(measure: Measure, about: Subject, label: str) -> tuple[Item,
 def _numbers(about: Subject) -> list[Number] | Answer:
     """Return the numbers to reduce; anything else among them is an answer."""
     if not about.items:
-        return _nothing()
+        return _nothing(about)
     values: Iterable[Json]
     values = [item.value for item in about.items]
     if about.single and isinstance(about.items[0].value, list):
@@ -372,6 +378,39 @@ def _numbers(about: Subject) -> list[Number] | Answer:
     return found
 
 
+def _histograms(measure: Measure, about: Subject) -> Subject | Answer:
+    """Return one number for each histogram among the selected buckets."""
+    if not about.items:
+        return _nothing(about)
+    found = _by_histogram(measure, about.items)
+    if isinstance(found, Answer):
+        return found
+    before: tuple[Item, ...] | Missing = Missing("a quantile before the load is not compared")
+    return replace(about, items=found, before=before, noun=measure.noun)
+
+
+def _by_histogram(measure: Measure, items: tuple[Item, ...]) -> tuple[Item, ...] | Answer:
+    buckets: dict[str, list[tuple[float, float]]] = {}
+    for item in items:
+        path, bound = without_label(item.path, "le")
+        if bound is None:
+            return Answer(Holding.UNFIT, str(item), f"no bucket: {item.path} has no label le")
+        if not is_number(item.value):
+            return Answer(Holding.UNFIT, brief(item.value), f"not a number, at {item.path}")
+        try:
+            buckets.setdefault(path, []).append((float(bound), item.value))
+        except ValueError:
+            return Answer(Holding.UNFIT, bound, f"le is no number, at {item.path}")
+    found = []
+    for path, counts in buckets.items():
+        try:
+            number = measure.of(counts)
+        except ValueError as error:
+            return Answer(Holding.UNFIT, "no histogram", f"{error}, at {path}")
+        found.append(Item(path, number, f"{measure.noun} {show(number)}"))
+    return tuple(found)
+
+
 def _changes(measure: Measure, about: Subject, facts: Facts) -> Subject | Answer:
     if about.span is not None:
         return _changes_of_series(measure, about)
@@ -383,8 +422,9 @@ def _changes(measure: Measure, about: Subject, facts: Facts) -> Subject | Answer
         return gone
     earlier = {item.path: item.value for item in about.before}
     if not about.items:
-        return _nothing()
-    default: Number | None = getattr(measure, "absent_before", None)
+        return _nothing(about)
+    given: Number | None = getattr(measure, "absent_before", None)
+    default = about.born_at if given is None else given
     born = [item.path for item in about.items if item.path not in earlier]
     if born and default is None:
         note = f"{born[0]} was absent before the load (`absent_before: 0` counts from 0)"
@@ -468,7 +508,7 @@ def _movement(change: Number, before: Number, after: Number) -> str:
 
 def _quantify(quantifier: Quantifier, inner: Condition, about: Subject, facts: Facts) -> Answer:
     if not about.items:
-        return _nothing()
+        return _nothing(about)
     if quantifier is not Quantifier.ANY and asks_change(inner) and (gone := _gone(about)):
         return gone
     answers = [answer(inner, _alone(about, item), facts) for item in about.items]
@@ -512,8 +552,8 @@ def _alone(about: Subject, item: Item) -> Subject:
 # Texts
 
 
-def _nothing() -> Answer:
-    return Answer(Holding.UNFIT, "absent", "nothing at that path")
+def _nothing(about: Subject) -> Answer:
+    return Answer(Holding.UNFIT, "absent", about.absence or "nothing at that path")
 
 
 def _notes(about: Subject) -> str:

@@ -97,6 +97,26 @@ def compiled_selector(text: str) -> Selector:
     return Selector(text)
 
 
+def is_counter(name: str, document: Json) -> bool:
+    """Say whether the series *name* only ever grows, by the type its family declares."""
+    for key in (name, *_shorter(name)):
+        match _type(document, key):
+            case "counter" | "histogram":
+                return True
+            case "summary":
+                return key != name  # the quantiles under the name itself rise and fall
+    return False
+
+
+def without_label(path: str, label: str) -> tuple[str, str | None]:
+    """Return a series' path without one of its labels, and that label's value."""
+    found = re.search(rf'(?<=[{{,]){label}="((?:[^"\\\\]|\\\\.)*)",?', path)
+    if found is None:
+        return path, None
+    rest = (path[: found.start()] + path[found.end() :]).replace(",}", "}").removesuffix("{}")
+    return rest, found[1]
+
+
 def family_of(name: str, document: Json) -> str:
     """Say what to select instead, when *name* is no series but a family on this page.
 

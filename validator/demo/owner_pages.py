@@ -1,4 +1,4 @@
-"""Pages about who used what: by model, rankings, costs, usage of the organization."""
+"""Pages about models: what each was asked, gave and cost."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from typing import Any
 
 from validator.demo.families import Families
 from validator.demo.reading import percentile
-from validator.demo.tally import NANO, Minutes, ModelTally, Owners, Spent
+from validator.demo.tally import NANO, ModelTally, Owners
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
-WIDTHS = {"1m": 60, "1h": 3600, "1d": 86_400}
-USAGES = ("completions", "embeddings", "images", "audio_speeches", "audio_transcriptions")
 COMPARED = {
     "request_count": ("request_count",),
     "avg_latency_ms": ("latency", "avg_ms"),
@@ -185,77 +183,6 @@ def dimensions(owners: Owners) -> Document:
             for name, tally in models
         },
     }
-
-
-def organization_usage(minutes: Minutes, kind: str, span: tuple[int, int], width: int) -> Document:
-    """Write a page of `/v1/organization/usage`: requests of its own kind, and no others."""
-
-    def results(kinds: dict[str, Spent]) -> list[Document]:
-        spent = kinds.get(kind)
-        if spent is None:
-            return []
-        result: Document = {
-            "object": f"organization.usage.{kind}.result",
-            "input_tokens": spent.prompt_tokens,
-            "output_tokens": spent.completion_tokens,
-            "input_cached_tokens": spent.cached_tokens,
-            "num_model_requests": spent.requests,
-        }
-        if kind == "images":
-            result["images"] = spent.units
-        if kind == "audio_speeches":
-            result["characters"] = spent.units
-        return [result]
-
-    return _buckets(minutes, span, width, results)
-
-
-def organization_costs(minutes: Minutes, span: tuple[int, int], width: int) -> Document:
-    """Write the page `/v1/organization/costs`: a line for each kind of request."""
-
-    def results(kinds: dict[str, Spent]) -> list[Document]:
-        return [
-            {
-                "object": "organization.costs.result",
-                "amount": {"value": spent.usd, "currency": "usd"},
-                "line_item": kind,
-                "project_id": None,
-            }
-            for kind, spent in kinds.items()
-        ]
-
-    return _buckets(minutes, span, width, results)
-
-
-def _buckets(
-    minutes: Minutes,
-    span: tuple[int, int],
-    width: int,
-    results: Callable[[dict[str, Spent]], list[Document]],
-) -> Document:
-    """Collect the minutes that lie in *span* into buckets that start at multiples of *width*."""
-    first, last = span
-    buckets: dict[int, dict[str, Spent]] = {}
-    for minute, kinds in sorted(minutes.items()):
-        if minute + 60 <= first or minute >= last:
-            continue
-        bucket = buckets.setdefault(minute // width * width, {})
-        for kind, spent in kinds.items():
-            _join(bucket.setdefault(kind, Spent()), spent)
-    data = [
-        {"object": "bucket", "start_time": at, "end_time": at + width, "results": results(kinds)}
-        for at, kinds in buckets.items()
-    ]
-    return {"object": "page", "data": data, "has_more": False, "next_page": None}
-
-
-def _join(into: Spent, more: Spent) -> None:
-    into.requests += more.requests
-    into.prompt_tokens += more.prompt_tokens
-    into.cached_tokens += more.cached_tokens
-    into.completion_tokens += more.completion_tokens
-    into.units += more.units
-    into.nanos += more.nanos
 
 
 def _ms(seconds: float) -> float:

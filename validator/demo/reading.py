@@ -3,7 +3,8 @@
 All six are about the same requests: those in hand, and those that ended in the last 60 seconds
 (the latest 5000 at most). A `rate` is their number over one span: from the first arrival among
 them to now if one is in hand, else to the last end; so idle time dilutes nothing, the six agree
-with each other, and a minute after the last request the path is gone from all of them.
+with each other. A minute after the last request all figures of a path are 0. A path without
+errors or without streams is missing from the map that is about them.
 
 | map | what is counted | what `avg` to `p99` are about |
 |---|---|---|
@@ -27,6 +28,8 @@ from typing import Any
 from validator.demo.traffic import WINDOW, PathAccount, Ticket, Traffic
 
 MAPS = ("requests", "responses", "tokens", "errors", "latency", "streaming")
+QUIET = ("requests", "responses", "tokens", "latency")
+"""The maps that every path is in."""
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 MEASURES = ("avg", "min", "max", *PERCENTILES)
 SHORTEST = 0.001
@@ -121,8 +124,9 @@ def read(traffic: Traffic, now: float) -> Reading:
     for ticket in traffic.active:
         groups.setdefault(ticket.path, Group([], [], now)).active.append(ticket)
     maps: Document = {name: {} for name in MAPS}
-    for path, group in groups.items():
-        for name, row in _rows(group).items():
+    for path in traffic.paths:
+        rows = _rows(groups[path]) if path in groups else _zeros()
+        for name, row in rows.items():
             maps[name][path] = row
     ended = sum(len(group.ended) for group in groups.values())
     bad = sum(len(group.bad) for group in groups.values())
@@ -136,6 +140,10 @@ def read(traffic: Traffic, now: float) -> Reading:
         totals=dict(traffic.paths),
         error_share=100 * bad / ended if ended else 0.0,
     )
+
+
+def _zeros() -> dict[str, Document]:
+    return {name: {"rate": 0.0, **measured(())} for name in QUIET}
 
 
 def _rows(group: Group) -> dict[str, Document]:

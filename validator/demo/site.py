@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from validator.demo import gpu_pages, limit_pages, owner_pages, traffic_pages
+from validator.demo import gpu_pages, limit_pages, owner_pages, traffic_pages, usage_pages
 from validator.demo.cache import Router
 from validator.demo.families import MEDIA_TYPE
 from validator.demo.faults import Fault
@@ -66,7 +66,7 @@ class Site:
             "/dcgm/metrics": self._text(self._gpu_text),
             "/v1/organization/costs": self._organization(None),
         }
-        for kind in owner_pages.USAGES:
+        for kind in usage_pages.USAGES:
             pages[f"/v1/organization/usage/{kind}"] = self._organization(kind)
         return [Route(path, _endpoint(answer)) for path, answer in pages.items()]
 
@@ -155,16 +155,16 @@ class Site:
             if start is None or end is None:
                 name = "start_time" if start is None else "end_time"
                 return _unfit(name, "is required, in seconds since 1970")
-            width = owner_pages.WIDTHS.get(given.get("bucket_width", "1d"))
+            width = usage_pages.WIDTHS.get(given.get("bucket_width", "1d"))
             if width is None:
-                return _unfit("bucket_width", f"must be one of {', '.join(owner_pages.WIDTHS)}")
+                return _unfit("bucket_width", f"must be one of {', '.join(usage_pages.WIDTHS)}")
             minutes: Minutes = self.traffic.owners.minutes
             if kind is None:
-                page = owner_pages.organization_costs(minutes, (start, end), width)
+                page = usage_pages.costs(minutes, (start, end), width)
                 return self._written(request.url.path, page)
             for fault in self.faults:
                 minutes = fault.usage(minutes, kind)
-            page = owner_pages.organization_usage(minutes, kind, (start, end), width)
+            page = usage_pages.usage(minutes, kind, (start, end), width)
             return self._written(request.url.path, page)
 
         return answer

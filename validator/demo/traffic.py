@@ -111,7 +111,8 @@ class PathAccount:
 
     requests: int = 0
     responses: int = 0
-    errors: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=lambda: Counter(broken=0, cancelled=0))
+    """By reason: a status, or one of these two, which are shown before there are any."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     latency: Buckets = field(default_factory=Buckets)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 from validator.demo.faults import REGISTRY, Breakdown, Fault
@@ -82,7 +83,7 @@ class UncountedErrors(Fault):
     def reading(self, reading: Reading, _traffic: Traffic) -> Reading:
         reading.maps["errors"] = {}
         totals = {
-            path: replace(account, errors=type(account.errors)())
+            path: replace(account, errors=Counter(dict.fromkeys(account.errors, 0)))
             for path, account in reading.totals.items()
         }
         return replace(reading, totals=totals, error_share=0.0)

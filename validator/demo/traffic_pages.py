@@ -114,6 +114,7 @@ def health(reading: Reading) -> Document:
                 "latency_p99_ms": _ms(maps["responses"].get(path, {}).get("p99", 0.0)),
             }
             for path, row in maps["requests"].items()
+            if path in reading.groups
         },
     }
 

@@ -20,6 +20,7 @@ class Reach(Enum):
     NUMBERS = "the elements of an array, or several matches together"
     MATCHES = "how many matches there are"
     CHANGE = "a value before and after the load"
+    BUCKETS = "the buckets of a histogram, one number for each set of other labels"
 
 
 class Measure(ABC):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from validator.arguments import NUMBER, given
 from validator.measures.base import Measure, Reach, measure
 from validator.values import Number
+
+_START = replace(NUMBER, help="What a path that was absent before the load counts from.")
 
 
 @measure("delta")
@@ -26,7 +28,7 @@ class Delta(Measure):
 
     reach = Reach.CHANGE
     noun = "change"
-    absent_before: Number | None = given(NUMBER, None)
+    absent_before: Number | None = given(_START, None)
 
     def of(self, subject: Any) -> Number:
         before, after, _ = subject
@@ -45,7 +47,7 @@ class Rate(Measure):
 
     reach = Reach.CHANGE
     noun = "rate per second"
-    absent_before: Number | None = given(NUMBER, None)
+    absent_before: Number | None = given(_START, None)
 
     def of(self, subject: Any) -> Number:
         before, after, duration = subject

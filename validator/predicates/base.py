@@ -15,6 +15,7 @@ from validator.registry import Registry
 from validator.values import KINDS, Json, Kind, kind
 
 P = TypeVar("P", bound="type[Predicate]")
+P_ = TypeVar("P_", bound="Predicate")
 
 NUMBERS: frozenset[Kind] = frozenset({"number"})
 STRINGS: frozenset[Kind] = frozenset({"string"})
@@ -79,10 +80,10 @@ class Predicate(ABC):
     @classmethod
     def read(cls, argument: Any) -> Self:
         """Build the predicate from what stands in the spec; raise ValueError."""
+        arguments = _arguments(cls)
+        if len(arguments) == 1:
+            return cls._fitting(cls(arguments[0][1](argument)))  # type: ignore[call-arg]  # its one
         forms = dict(cls.forms())
-        if len(forms) == 1:
-            (name,) = forms
-            return cls._checked({name: argument})
         if cls.listed:
             if not isinstance(argument, list) or len(argument) != len(forms):
                 raise wrong(f"a list [{', '.join(forms)}]", argument)
@@ -99,8 +100,12 @@ class Predicate(ABC):
         for name, _, default in _arguments(cls):
             if default is dataclasses.MISSING and name not in arguments:
                 raise ValueError(f"{name!r} is missing")
-        built = cls(**{name: forms[name](value) for name, value in arguments.items()})
-        if not any(built.references()):
+        return cls._fitting(cls(**{n: forms[n](value) for n, value in arguments.items()}))
+
+    @staticmethod
+    def _fitting(built: P_) -> P_:
+        """Return *built* if its arguments fit together, as far as that can be said already."""
+        if type(built).check is not Predicate.check and not any(built.references()):
             built.check()
         return built
 

@@ -198,7 +198,8 @@ def _mark(verdict: Verdict) -> tuple[str, str]:
 
 def _note(verdict: Verdict) -> str:
     said = "" if verdict.note == "nothing at that path" else verdict.note  # as "absent" says
-    return printable("; ".join(p for p in (said, "vacuous" if verdict.vacuous else "") if p))
+    text = "; ".join(part for part in (said, "vacuous" if verdict.vacuous else "") if part)
+    return "\n".join(map(printable, text.split("\n")))  # one line per violation of a page
 
 
 # The result, with its reasons
@@ -242,14 +243,16 @@ def _problem(verdict: Verdict, width: int) -> Iterator[RenderableType]:
     found, expected = printable(verdict.actual), printable(verdict.expected)
     if verdict.severity is Severity.INFO:
         text = f"{mark} {_name(verdict)}: {found}, expected {expected}"
-        yield _wrapped(text, width, 1, 3, style)
+        first, *others = f"{text}: {note}".split("\n") if (note := _note(verdict)) else [text]
+        yield _wrapped(first, width, 1, 3, style)
+        yield from (_wrapped(line, width, 3, 5, style) for line in others)
         return
     yield _line(
         (f" {mark} {_name(verdict)}", style), (f"  {verdict.severity} {verdict.status}", "muted")
     )
     yield _wrapped(f"found {found}; expected {expected}", width, 3, 5)
-    if note := _note(verdict):
-        yield _wrapped(note, width, 3, 5)
+    for line in filter(None, _note(verdict).split("\n")):
+        yield _wrapped(line, width, 3, 5)
     where = str(verdict.span) if verdict.span.file else "implied"
     path = f" {verdict.path}" if verdict.path else ""
     why = f": {verdict.why}" if verdict.why else ""

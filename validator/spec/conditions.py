@@ -66,7 +66,9 @@ def _derive(key: str, written: Any, node: Node, around: Surroundings, problems: 
     kind = MEASURES[key]
     if kind.reach is Reach.CHANGE:
         _check_change(key, node, around, problems)
-    elif around.of_number and kind.reach in (Reach.VALUE, Reach.MATCHES):
+    elif (around.of_number and kind.reach in (Reach.VALUE, Reach.MATCHES)) or (
+        kind.reach is Reach.BUCKETS and around.of_number not in ("", "delta", "rate")
+    ):
         problems.add(f"{key} of a number makes no sense", node.key_span)
     deeper = replace(
         around, of_number=key, of_change=around.of_change or kind.reach is Reach.CHANGE

@@ -14,6 +14,7 @@ from validator.predicates import Predicate
 from validator.query import Query
 from validator.records.verdict import Severity
 from validator.reference import Reference
+from validator.selector import Selector
 from validator.span import NOWHERE, Span
 
 MEBIBYTE = 1024 * 1024
@@ -89,7 +90,7 @@ class PathAssertion:
 
     about: About
     endpoint: str | None
-    query: Query
+    query: Query | Selector
     condition: Condition
     over: Over = Over.AFTER
 
@@ -99,7 +100,7 @@ class Binding:
     """A name of an expression: what a query selects from an endpoint."""
 
     endpoint: str
-    query: Query
+    query: Query | Selector
 
 
 @dataclass(frozen=True, slots=True)

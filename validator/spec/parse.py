@@ -368,7 +368,11 @@ class _Reading:
         once = {e.id for e in endpoints if e.read_last}
         once |= {place.prefix + n for n, m in own.items() if _plain(m.at("read")) == "last"}
         sampled = {place.prefix + name for name, m in own.items() if m.at("during") is not None}
-        here = promises.among(ids, place.prefix, once=once, sampled=sampled)
+        pages = {e.id for e in endpoints if e.decoder == "prometheus"}
+        pages |= {
+            place.prefix + n for n, m in own.items() if _plain(m.at("format")) == "prometheus"
+        }
+        here = promises.among(ids, place.prefix, once=once, sampled=sampled, pages=pages)
         self._refuse_empty(node)
         for name, member in own.items():
             endpoint = self._endpoint(name, member, here, place)

@@ -17,6 +17,7 @@ from validator.query import Query, compiled
 from validator.records.verdict import Severity
 from validator.reference import Reference
 from validator.registry import suggest
+from validator.selector import Selector
 from validator.source import Node
 from validator.span import Span
 from validator.spec.conditions import Surroundings, condition
@@ -68,12 +69,16 @@ class Promises:
 
     sampled: frozenset[str] = frozenset()
     """Endpoints that are sampled while the load runs."""
+    pages: frozenset[str] = frozenset()
+    """Endpoints that are Prometheus pages."""
 
-    def among(self, ids: list[str], prefix: str, *, once: set[str], sampled: set[str]) -> Promises:
-        """Return a reader that knows the endpoints *ids*, those of its own file by short name."""
-        return replace(
-            self, ids=tuple(ids), prefix=prefix, once=frozenset(once), sampled=frozenset(sampled)
-        )
+    def among(self, ids: list[str], prefix: str, **traits: set[str]) -> Promises:
+        """Return a reader that knows the endpoints *ids*, those of its own file by short name.
+
+        *traits* are `once`, `sampled` and `pages`: which of the endpoints are so.
+        """
+        known: dict[str, Any] = {name: frozenset(found) for name, found in traits.items()}
+        return replace(self, ids=tuple(ids), prefix=prefix, **known)
 
     def about_load(self, node: Node) -> PathAssertion | None:
         """Return an assertion about the ledger."""
@@ -86,7 +91,11 @@ class Promises:
             )
             return None
         found = self._path(written, node, None, Severity.CRITICAL)
-        if found is not None and (lacking := unknown_field(found.query)):
+        if (
+            found is not None
+            and isinstance(found.query, Query)
+            and (lacking := unknown_field(found.query))
+        ):
             self.problems.add(f"the ledger has no {lacking[0]!r}", _at(node, "path"), lacking[1])
         return found
 
@@ -137,9 +146,16 @@ class Promises:
     def _path(
         self, written: AssertionBlock, node: Node, id_: str | None, most: Severity
     ) -> PathAssertion | None:
-        if written.path is None:
-            self.problems.add("an assertion needs a path: or an expr:", node.span)
+        query = written.path or written.metric
+        if written.path is not None and written.metric is not None:
+            self.problems.add("path: and metric: exclude each other", _key(node, "metric"))
+        if query is None and node.at("conforms") is not None:
+            query = compiled("$")  # a page conforms as a whole
+        if query is None:
+            self.problems.add("an assertion needs a path:, a metric: or an expr:", node.span)
             return None
+        if written.metric is not None or node.at("conforms") is not None:
+            self._check_metric(id_, node.at("metric") or node.at("conforms") or node)
         if written.let is not None:
             self.problems.add("let binds names for expr:, and there is none", _key(node, "let"))
         over = Over(written.over or Over.AFTER)
@@ -164,8 +180,18 @@ class Promises:
                 "an assertion needs a predicate", node.span, "such as exists: true or ge: 1"
             )
         self._check_references(asked, node)
-        about = self._about(written, node, _named(written.path, asked), most)
-        return PathAssertion(about, id_, written.path, asked, over)
+        name = "conforms" if written.path is written.metric is None else _named(query, asked)
+        about = self._about(written, node, name, most)
+        return PathAssertion(about, id_, query, asked, over)
+
+    def _check_metric(self, id_: str | None, node: Node) -> None:
+        """Complain when a Prometheus question goes to something else."""
+        if id_ not in self.pages:
+            self.problems.add(
+                "only a Prometheus page has metrics",
+                node.key_span,
+                "add format: prometheus to the endpoint" if id_ else "the ledger has paths",
+            )
 
     def _check_references(self, asked: Condition, node: Node) -> None:
         for reference in _references(asked):
@@ -177,7 +203,7 @@ class Promises:
     def _expr(
         self, written: AssertionBlock, node: Node, id_: str | None, most: Severity
     ) -> ExprAssertion | None:
-        for key in (*PREDICATES, *MEASURES, "each", "any", "none", "path", "over"):
+        for key in (*PREDICATES, *MEASURES, "each", "any", "none", "path", "metric", "over"):
             if (member := node.at(key)) is not None:
                 self.problems.add(f"{key} does not go with expr:", member.key_span)
         text_node = node.at("expr")
@@ -203,8 +229,13 @@ class Promises:
                     f"{name!r} cannot be bound", member.key_span, "choose a plain word"
                 )
             endpoint = self._endpoint(bound.endpoint, id_, member)
-            if endpoint is not None:
-                yield name, Binding(endpoint, bound.path)
+            if (bound.path is None) == (bound.metric is None):
+                hint = "write {endpoint: …, path: …} or {endpoint: …, metric: …}"
+                self.problems.add(f"{name} needs one of path: and metric:", member.span, hint)
+            elif endpoint is not None:
+                if bound.metric is not None:
+                    self._check_metric(endpoint, member)
+                yield name, Binding(endpoint, bound.path or bound.metric)
 
     def _endpoint(self, name: str, id_: str | None, member: Node) -> str | None:
         """Return the id of the endpoint that a binding names, its own if it names none."""
@@ -265,7 +296,7 @@ def _holder(node: Node, reference: Reference) -> Node:
     return next((n for n in node.scalars() if n.value is reference), node)
 
 
-def _named(query: Query, asked: Condition) -> str:
+def _named(query: Query | Selector, asked: Condition) -> str:
     """Return what reports call an assertion that nobody named: `change of summary.total`."""
     words: list[str] = []
     inner: Any = asked

@@ -25,11 +25,12 @@ from validator import duration
 from validator.arguments import ArgumentError, wrong
 from validator.decoders import DECODERS
 from validator.drivers import DRIVERS
-from validator.measures import MEASURES
+from validator.measures import MEASURES, Measure
 from validator.predicates import PREDICATES
 from validator.query import Query, compiled
 from validator.records.verdict import Severity
 from validator.registry import suggest
+from validator.selector import Selector, compiled_selector
 from validator.size import size
 from validator.values import brief, kind
 
@@ -69,7 +70,9 @@ def _text(value: Any) -> str:
 
 def _key(value: Any) -> str:
     # A key of digits alone comes out of the environment as a number.
-    return _text(str(value) if type(value) is int else value)
+    if not isinstance(value, str) and type(value) is not int:
+        raise ValueError(f"expected a text, found {kind(value)}; put it in quotes")
+    return str(value)
 
 
 def _duration(value: Any) -> float:
@@ -110,6 +113,10 @@ def _url(value: Any) -> str:
 
 def _query(value: Any) -> Query:
     return compiled(_text(value))
+
+
+def _selector(value: Any) -> Selector:
+    return compiled_selector(_text(value))
 
 
 def _scalar_texts(value: Any) -> dict[str, str]:
@@ -171,6 +178,7 @@ Size: TypeAlias = Annotated[
 Route: TypeAlias = Annotated[Any, Read(_route, {"type": "string", "pattern": r"^(/|\$\{)"})]
 Url: TypeAlias = Annotated[Any, Read(_url, {"type": "string", "pattern": r"^(https?://|\$\{)"})]
 Path: TypeAlias = Annotated[Any, Read(_query, {"type": "string", "pattern": r"^\$"})]
+Metric: TypeAlias = Annotated[Any, Read(_selector, {"type": "string"})]
 Texts: TypeAlias = Annotated[
     Any,
     Read(_scalar_texts, {"type": "object", "additionalProperties": {"type": ["string", "number"]}}),
@@ -233,10 +241,8 @@ def _condition_fields() -> dict[str, Any]:
             Field(UNSET, alias=name, description=_summary(predicate)),
         )
     for name, measure in MEASURES.items():
-        options = dataclasses.fields(measure)  # type: ignore[arg-type]  # measures are dataclasses
-        inner = "ChangeCondition | None" if options else "Condition | None"
         fields[PREDICATE_PREFIX + name] = (
-            inner,
+            f"{_condition_name(measure)} | None",
             Field(UNSET, alias=name, description=_summary(measure)),
         )
     for name, text in {
@@ -251,6 +257,24 @@ def _condition_fields() -> dict[str, Any]:
     return fields
 
 
+def _condition_name(measure: type[Measure]) -> str:
+    """Return what the condition on a measure is called: by the options that it may have."""
+    options = dataclasses.fields(measure)  # type: ignore[arg-type]  # measures are dataclasses
+    return "".join(part.title() for o in options for part in o.name.split("_")) + "Condition"
+
+
+def _with_options(measure: type[Measure]) -> type[_Condition]:
+    """Return the model of a condition that may also have the options of *measure*."""
+    options: dict[str, Any] = {}
+    for field in dataclasses.fields(measure):  # type: ignore[arg-type]  # measures are dataclasses
+        form = field.metadata["form"]
+        kind = Annotated[Any, Read(form, form.schema)]
+        options[field.name] = (kind, Field(UNSET, description=form.help or form.noun))
+    return create_model(
+        _condition_name(measure), __base__=Condition, __module__=__name__, **options
+    )
+
+
 class _Condition(Written):
     """What must be true: predicates, measures and quantifiers, all of which must hold."""
 
@@ -262,27 +286,17 @@ if TYPE_CHECKING:
     class Condition(_Condition):
         """What must be true: predicates, measures and quantifiers, all of which must hold."""
 
-    class ChangeCondition(Condition):
-        """A condition on a change."""
-
-        absent_before: Any = None
-
 else:
     Condition = create_model(
         "Condition", __base__=_Condition, __module__=__name__, **_condition_fields()
     )
-    _OPTIONS = {
-        field.name: (
-            Annotated[Any, Read(field.metadata["form"], field.metadata["form"].schema)],
-            Field(UNSET, description="What a path that was absent before the load counts from."),
-        )
-        for field in dataclasses.fields(MEASURES["delta"])
-    }
-    ChangeCondition = create_model(
-        "ChangeCondition", __base__=Condition, __module__=__name__, **_OPTIONS
-    )
-    Condition.model_rebuild()
-    ChangeCondition.model_rebuild()
+    _CONDITIONS = {"Condition": Condition}
+    for _measure in MEASURES.values():
+        _name = _condition_name(_measure)
+        if _name not in _CONDITIONS:
+            _CONDITIONS[_name] = _with_options(_measure)
+    for _model in _CONDITIONS.values():
+        _model.model_rebuild(_types_namespace=_CONDITIONS)
 
 
 class XfailBlock(Written):
@@ -295,13 +309,16 @@ class XfailBlock(Written):
 class Binding(Written):
     """A value of another endpoint."""
 
-    endpoint: Text = Field(description="The id of the endpoint to look at.")
-    path: Path = Field(description="A JSONPath.")
+    endpoint: Text = Field(
+        UNSET, description="The id of the endpoint to look at; this one if none."
+    )
+    path: Path = Field(UNSET, description="A JSONPath.")
+    metric: Metric = Field(UNSET, description="Or a Prometheus series selector.")
 
 
 def _binding(value: Any) -> Any:
     """Read the short form, a bare path on this endpoint."""
-    return {"endpoint": "", "path": value} if isinstance(value, str) else value
+    return {"path": value} if isinstance(value, str) else value
 
 
 LetValue = Annotated[
@@ -313,8 +330,11 @@ LetValue = Annotated[
                 {"type": "string", "pattern": r"^\$"},
                 {
                     "type": "object",
-                    "properties": {"endpoint": {"type": "string"}, "path": {"type": "string"}},
-                    "required": ["endpoint", "path"],
+                    "properties": {
+                        "endpoint": {"type": "string"},
+                        "path": {"type": "string"},
+                        "metric": {"type": "string"},
+                    },
                     "additionalProperties": False,
                 },
             ]
@@ -327,6 +347,9 @@ class Assertion(Condition):
     """One promise: where to look, what must be true, and how much it matters."""
 
     path: Path = Field(UNSET, description="A JSONPath into the document (RFC 9535).")
+    metric: Metric = Field(
+        UNSET, description='Instead of a path: a Prometheus selector, `name{label="value"}`.'
+    )
     expr: Text = Field(
         UNSET,
         description="A relation between names bound by `let`, and the load: `a + b == load.ok`.",
