@@ -80,8 +80,10 @@ def as_spec(text: str) -> str:
     """Return *text* as a spec: as it is, or with the parts that it lacks."""
     if text.startswith("- "):
         listed = textwrap.indent(text, " " * 6)
+        page = "    format: prometheus\n" if re.search(r"metric:|conforms:", text) else ""
         text = (
-            f"endpoints:\n  kv_cache: {{get: /kv}}\n  dynamo:\n    get: /d\n    assert:\n{listed}"
+            "endpoints:\n  kv_cache: {get: /kv}\n"
+            f"  dynamo:\n    get: /d\n{page}    assert:\n{listed}"
         )
     keys = re.findall(r"^(\w+):", text, re.MULTILINE)
     if not set(keys) & KNOWN:  # a single endpoint

@@ -138,8 +138,9 @@ def demo(spec: str | None, faults: tuple[str, ...], **flags: Any) -> None:
     from validator.bundled import located  # noqa: PLC0415
 
     if "list" in faults:
-        width = max(map(len, demonstration.FAULTS))
-        for name, text in demonstration.FAULTS.items():
+        known = {**demonstration.FAULTS, **demonstration.PAGE_FAULTS}
+        width = max(map(len, known))
+        for name, text in known.items():
             click.echo(f"{name:{width}}  {text}")
         return
     given = Flags(**flags)
