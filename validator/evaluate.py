@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import assert_never
 
 from validator.expressions import ExpressionError, Term
-from validator.judgement import (
-    Answer,
-    Facts,
-    Holding,
-    Missing,
-    Subject,
-    answer,
-    asks_change,
-    first_bad,
-    series,
-    subject,
-)
+from validator.judgement import answer, asks_change, first_bad
 from validator.query import Match, Query, compiled
 from validator.records.observation import Observations, Unreadable
 from validator.records.verdict import ACROSS, LOAD, REACHABLE, Severity, Status, Verdict
@@ -27,18 +16,16 @@ from validator.reference import Reference, UnresolvedError
 from validator.selector import Selector, family_of, is_counter
 from validator.spec.model import (
     About,
-    Ask,
     Assertion,
-    Condition,
-    Derive,
     Endpoint,
     ExprAssertion,
     Over,
     PathAssertion,
-    Quantify,
     Spec,
 )
+from validator.subject import Answer, Facts, Holding, Missing, Subject, series, subject
 from validator.values import Json, brief, is_number, kind
+from validator.wording import expected
 
 _UNASKED = Missing("nothing asked what was before")
 
@@ -57,7 +44,7 @@ def evaluate(
 
     Of an *interrupted* load what fails is undecided: the requests we cancelled are not its fault.
     """
-    judge = _Judge(spec, seen, ledger, today, interrupted)
+    judge = Judge(spec, seen, ledger, today, interrupted)
     verdicts: list[Verdict] = []
     if spec.load is not None:
         verdicts += [judge.about_load(a) for a in spec.load.assertions]
@@ -68,62 +55,9 @@ def evaluate(
     return tuple(verdicts)
 
 
-def moving(spec: Spec, readable: Collection[str]) -> dict[str, tuple[Assertion, ...]]:
-    """Return the assertions about change, by the endpoints whose values they ask for.
-
-    Those that ask for an endpoint that is not *readable* are left out: nothing decides them.
-    """
-    found: dict[str, list[Assertion]] = {}
-    listed = [a for e in spec.endpoints for a in e.assertions]
-    for assertion in (*listed, *spec.assertions):
-        asked = _asked_for_change(assertion)
-        if asked <= set(readable):
-            for endpoint in asked:
-                found.setdefault(endpoint, []).append(assertion)
-    return {endpoint: tuple(assertions) for endpoint, assertions in found.items()}
-
-
-def selected(assertions: tuple[Assertion, ...], endpoint: str, document: Json) -> tuple[str, ...]:
-    """Return what the queries of *assertions* select from *endpoint*, as texts to compare."""
-    queries: dict[Query | Selector, None] = {}
-    for assertion in assertions:
-        match assertion:
-            case PathAssertion(query=query):
-                queries[query] = None
-            case ExprAssertion(bindings=bindings):
-                queries.update({b.query: None for _, b in bindings if b.endpoint == endpoint})
-    return tuple(
-        f"{m.path}={m.value!r}" if is_number(m.value) else f"{m.path}: {kind(m.value)}"
-        for query in queries
-        for m in query.select(document)
-    )
-
-
-def held(
-    spec: Spec, assertions: tuple[Assertion, ...], seen: Observations, ledger: Json, today: date
-) -> bool:
-    """Say whether *assertions* hold with what was seen so far; announced failures need not."""
-    judge = _Judge(spec, seen, ledger, today)
-    return not any(
-        judge.about(a).bad for a in assertions if a.about.xfail is None and not a.about.skip
-    )
-
-
-def _asked_for_change(assertion: Assertion) -> set[str]:
-    match assertion:
-        case PathAssertion(over=Over.DURING):
-            return set()  # over by the time that settling begins
-        case PathAssertion(endpoint=str() as endpoint, condition=condition):
-            return {endpoint} if asks_change(condition) else set()
-        case ExprAssertion(expression=expression, bindings=bindings):
-            if any(term.phase == "delta" for term in expression.terms):
-                return {binding.endpoint for _, binding in bindings}
-    return set()
-
-
 @dataclass(slots=True)
-class _Judge:
-    """Judges assertions, remembering what each query selected from each document."""
+class Judge:
+    """Judges assertions one by one, remembering what each query selected from each document."""
 
     spec: Spec
     seen: Observations
@@ -138,7 +72,7 @@ class _Judge:
     def reachable(self, endpoint: Endpoint) -> Verdict:
         """Decide whether the endpoint could be read, whenever that was tried."""
         about = About(REACHABLE, endpoint.severity, span=endpoint.span)
-        expected = _readable(endpoint)
+        wanted = _readable(endpoint)
         looks = {
             "before the load": self.seen.before.get(endpoint.id),
             "after the load": self.seen.after.get(endpoint.id),
@@ -146,10 +80,10 @@ class _Judge:
         taken = {when: snapshot for when, snapshot in looks.items() if snapshot is not None}
         failed = {w: s.error for w, s in taken.items() if s.error is not None}
         if not taken:
-            return _verdict(about, endpoint.id, Status.ERROR, expected, "never looked at")
+            return _verdict(about, endpoint.id, Status.ERROR, wanted, "never looked at")
         if not failed:
             last = taken.get("after the load") or next(iter(taken.values()))
-            return _verdict(about, endpoint.id, Status.PASS, expected, f"HTTP {last.status}")
+            return _verdict(about, endpoint.id, Status.PASS, wanted, f"HTTP {last.status}")
         # What was seen at all is a failure; not getting to see anything is an error.
         when, error = next(
             ((w, e) for w, e in failed.items() if e.cause in ("status", "decode")),
@@ -160,14 +94,13 @@ class _Judge:
         if self.spec.load is None:
             note = ""
         status = Status.FAIL if looked else Status.ERROR
-        return _verdict(about, endpoint.id, status, expected, str(error), note=note)
+        return _verdict(about, endpoint.id, status, wanted, str(error), note=note)
 
     def about_load(self, assertion: PathAssertion) -> Verdict:
         """Decide an assertion about the ledger."""
         if self.ledger is None:
-            expected = _expected(assertion.condition, None)
             found = Answer(Holding.UNDECIDABLE, "no ledger", "the load was not sent")
-            return self._concluded(assertion, expected, found)
+            return self._concluded(assertion, found)
         matches = assertion.query.select(self.ledger)
         asked = subject(
             matches, Missing("the ledger has no before"), single=assertion.query.definite
@@ -179,7 +112,7 @@ class _Judge:
                 notes.insert(0, "the load was interrupted")
                 found = replace(found, holding=Holding.UNDECIDABLE)
             found = replace(found, note="; ".join(note for note in notes if note))
-        return self._concluded(assertion, _expected(assertion.condition, self), found)
+        return self._concluded(assertion, found)
 
     def _failures(self) -> str:
         """Say how requests failed: the classes, and of each the first that was said."""
@@ -212,9 +145,8 @@ class _Judge:
         looked = self.seen.before if assertion.over is Over.BEFORE else self.seen.after
         snapshot = looked.get(assertion.endpoint)
         if snapshot is None or snapshot.error is not None:
-            expected = _expected(assertion.condition, self)
             reason = "never looked at" if snapshot is None else _why(snapshot.error)
-            return self._concluded(assertion, expected, Answer(Holding.UNDECIDABLE, reason))
+            return self._concluded(assertion, Answer(Holding.UNDECIDABLE, reason))
         matches = self._select(assertion.query, snapshot.document)
         before: tuple[Match, ...] | Missing = _UNASKED
         if asks_change(assertion.condition):
@@ -226,17 +158,16 @@ class _Judge:
                 asked = replace(asked, absence=hint)
             asked = replace(asked, born_at=0)
             if reset := _reset(matches, before, snapshot.document):
-                return self._concluded(assertion, _expected(assertion.condition, self), reset)
+                return self._concluded(assertion, reset)
         return self._answered(assertion, asked)
 
     def _during(self, assertion: PathAssertion, endpoint: str) -> Verdict:
         """Decide an assertion about the samples taken while the load ran, path by path."""
         samples = self.seen.during.get(endpoint, ())
         readable = [s for s in samples if s.error is None]
-        expected = _expected(assertion.condition, self)
         if not readable:
             why = f"no sample could be read: {samples[0].error}" if samples else "no sample taken"
-            return self._concluded(assertion, expected, Answer(Holding.UNDECIDABLE, why))
+            return self._concluded(assertion, Answer(Holding.UNDECIDABLE, why))
         found: dict[str, list[tuple[float, Json]]] = {}
         for snapshot in readable:
             for match in self._select(assertion.query, snapshot.document):
@@ -247,19 +178,18 @@ class _Judge:
             answer(assertion.condition, asked, self.facts)
             for asked in (_series(path, seen, len(readable), notes) for path, seen in found.items())
         ] or [answer(assertion.condition, series("", (), notes), self.facts)]
-        return self._concluded(assertion, expected, first_bad(answers))
+        return self._concluded(assertion, first_bad(answers))
 
     def _answered(self, assertion: PathAssertion, asked: Subject) -> Verdict:
         try:
             found = answer(assertion.condition, asked, self.facts)
         except OverflowError:  # an integer of hundreds of digits, which no float can hold
             found = Answer(Holding.UNDECIDABLE, "unknown", "a number grew out of bounds")
-        return self._concluded(assertion, _expected(assertion.condition, self), found)
+        return self._concluded(assertion, found)
 
     def _expr(self, assertion: ExprAssertion) -> Verdict:
         values: dict[str, Json] = {}
         bound = dict(assertion.bindings)
-        expected = " ".join(assertion.expression.text.split())
         for term in assertion.expression.terms:
             try:
                 if term.name == "load":
@@ -269,7 +199,7 @@ class _Judge:
                     values[term.text] = self._term(term, binding.endpoint, binding.query)
             except (ValueError, OverflowError) as error:
                 found = Answer(Holding.UNDECIDABLE, _values(values) or "absent", str(error))
-                return self._concluded(assertion, expected, found)
+                return self._concluded(assertion, found)
         try:
             holds = assertion.expression.holds(values)
         except ExpressionError as error:
@@ -280,7 +210,7 @@ class _Judge:
                 _values(values),
                 vacuous=holds and _all_zero(values),
             )
-        return self._concluded(assertion, expected, found)
+        return self._concluded(assertion, found)
 
     # What assertions look up
 
@@ -358,25 +288,24 @@ class _Judge:
 
     # From an answer to a verdict
 
-    def _concluded(self, assertion: Assertion, expected: str, found: Answer) -> Verdict:
+    def _concluded(self, assertion: Assertion, found: Answer) -> Verdict:
         about = assertion.about
+        wanted = self._wanted(assertion)
         if about.skip:
             section, endpoint = _section(assertion)
             return replace(
-                _verdict(about, endpoint, Status.SKIP, expected, "not judged", note=about.skip),
+                _verdict(about, endpoint, Status.SKIP, wanted, "not judged", note=about.skip),
                 section=section,
                 path=_path_text(assertion),
             )
         status = _STATUS[found.holding]
         notes = [n for n in (self._cause(found), found.note) if n]
         section, endpoint = _section(assertion)
-        if isinstance(assertion, PathAssertion) and assertion.over is not Over.AFTER:
-            expected += f", {assertion.over} the load"
         verdict = Verdict(
             name=about.name,
             status=status,
             severity=about.severity,
-            expected=expected,
+            expected=wanted,
             actual=found.actual,
             endpoint=endpoint,
             section=section,
@@ -389,6 +318,17 @@ class _Judge:
             span=about.span,
         )
         return self._announced(verdict, about)
+
+    def _wanted(self, assertion: Assertion) -> str:
+        """Write what *assertion* expects, with the values that its references have."""
+        match assertion:
+            case ExprAssertion(expression=expression):
+                return " ".join(expression.text.split())
+            case PathAssertion(condition=condition, over=over):
+                resolve = None if self.ledger is None else self.facts.resolve
+                when = "" if over is Over.AFTER else f", {over} the load"
+                return expected(condition, resolve) + when
+        assert_never(assertion)
 
     def _cause(self, found: Answer) -> str:
         """Say the likely cause of a failure when the data show it."""
@@ -511,34 +451,3 @@ def _all_zero(values: Mapping[str, Json]) -> bool:
     """Say whether a relation was between zeros only."""
     flat = [v for value in values.values() for v in (value if isinstance(value, list) else [value])]
     return all(is_number(v) and v == 0 for v in flat)
-
-
-# What was expected, in words
-
-
-def _expected(condition: Condition, judge: _Judge | None, noun: str = "") -> str:
-    return ", ".join(_part_expected(part, judge, noun) for part in condition)
-
-
-def _part_expected(part: Ask | Derive | Quantify, judge: _Judge | None, noun: str) -> str:
-    match part:
-        case Ask():
-            text = _with_references(part, judge)
-            return f"{noun} {text}" if noun else text
-        case Derive(measure=measure, inner=inner):
-            deeper = f"{measure.noun} of {noun}" if noun else measure.noun
-            return _expected(inner, judge, deeper)
-        case Quantify(quantifier=quantifier, inner=inner):
-            return f"{quantifier} {_expected(inner, judge, noun)}"
-    assert_never(part)
-
-
-def _with_references(part: Ask, judge: _Judge | None) -> str:
-    """Write a predicate with the values its references had, and their names behind."""
-    if not part.references or judge is None:
-        return str(part.predicate)
-    names = ", ".join(reference.names for reference in part.references)
-    try:
-        return f"{part.predicate.resolved(judge.facts.resolve)} ({names})"
-    except ValueError:
-        return str(part.predicate)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any, Protocol
 
-from validator import duration, evaluate
+from validator import duration, movement
 from validator.errors import ServerError
 from validator.ledger import ledger
 from validator.load import Collector, load
@@ -145,18 +145,18 @@ async def _settle(spec: Spec, seen: _Seen, observer: Observer, listener: Listene
     document = ledger(seen.collector.result())
     today = datetime.now(UTC).date()
     readable = {name for name, snapshot in seen.before.items() if snapshot.error is None}
-    asked = {n: a for n, a in evaluate.moving(spec, readable).items() if n in readable}
+    asked = {n: a for n, a in movement.moving(spec, readable).items() if n in readable}
 
     def fingerprint(snapshots: Mapping[str, Snapshot]) -> dict[str, tuple[str, ...]]:
         return {
-            name: evaluate.selected(asked[name], name, snapshot.document)
+            name: movement.selected(asked[name], name, snapshot.document)
             for name, snapshot in snapshots.items()
         }
 
     def content(snapshots: Mapping[str, Snapshot]) -> set[str]:
         found = Observations(seen.before, snapshots)
         return {
-            name for name in snapshots if evaluate.held(spec, asked[name], found, document, today)
+            name for name in snapshots if movement.held(spec, asked[name], found, document, today)
         }
 
     seen.settled = await settle(
