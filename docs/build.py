@@ -14,7 +14,7 @@ from typing import Any
 
 from validator import explain
 from validator.decoders import DECODERS
-from validator.demo import FAULTS
+from validator.demo import FAULTS, PAGE_FAULTS
 from validator.drivers import DRIVERS
 from validator.measures import MEASURES, Measure, Reach
 from validator.predicates import PREDICATES, Predicate, Subject
@@ -84,7 +84,10 @@ def reference() -> str:
         *(_block(name, model) for name, model in explain.BLOCKS.items()),
         "## Faults of the demo server\n",
         "`validator demo --fault NAME` makes the demo server go wrong in one way.\n",
-        _table(("fault", "what it does"), ((f"`{n}`", text) for n, text in FAULTS.items())),
+        _table(
+            ("fault", "what it does"),
+            ((f"`{n}`", text) for n, text in {**FAULTS, **PAGE_FAULTS}.items()),
+        ),
     ]
     return "\n".join(parts)
 

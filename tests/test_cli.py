@@ -16,7 +16,7 @@ from terminal import ESCAPE, on_terminal, plain
 from validator import __version__
 from validator.bundled import names
 from validator.decoders import DECODERS
-from validator.demo import FAULTS
+from validator.demo import FAULTS, PAGE_FAULTS
 from validator.drivers import DRIVERS
 from validator.measures import MEASURES
 from validator.predicates import PREDICATES
@@ -259,7 +259,7 @@ def test_schemas_are_json():
 def test_the_demo_lists_its_faults():
     done = validator("demo", "--fault", "list")
     assert done.returncode == 0
-    assert [line.split()[0] for line in done.stdout.splitlines()] == list(FAULTS)
+    assert [line.split()[0] for line in done.stdout.splitlines()] == [*FAULTS, *PAGE_FAULTS]
 
 
 def test_the_demo_refuses_an_unknown_fault_and_a_target():
