@@ -45,7 +45,8 @@ _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPES = {**{c: c for c in "\\/'\""}, "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _SPACE = re.compile(r"\s*")
-_DOTTED = re.compile(r"\$(?:\.[A-Za-z_]\w*)*", re.ASCII)
+_COMMON = re.compile(r"\$(?:\.[A-Za-z_]\w*|\[(?:0|[1-9]\d{0,15})\])*", re.ASCII)
+_COMMON_KEY = re.compile(r"\.(\w+)|\[(\d+)\]", re.ASCII)
 _PLAIN = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
@@ -68,12 +69,13 @@ class Query:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        keys, self._steps = _compile(text)
+        common = _COMMON.fullmatch(text) is not None  # nearly all are, and much is then known
+        keys, self._steps = (_common_keys(text), ()) if common else _compile(text)
         self.definite = keys is not None
         """Whether it can select one value at most."""
         self.keys = keys or ()
         """The way of a definite query, from the root down."""
-        self._path = functools.reduce(child, self.keys, "$")
+        self._path = text if common else functools.reduce(child, self.keys, "$")
 
     def select(self, document: Json) -> tuple[Match, ...]:
         """Return what this query selects, in document order."""
@@ -116,12 +118,15 @@ def _apply(step: Step, places: Iterator[Place]) -> Iterator[Place]:
         yield from step(path, value)
 
 
+def _common_keys(text: str) -> tuple[str | int, ...]:
+    """Return the keys of a path of plain words and indices, which is its own normalized path."""
+    return tuple(name or int(index) for name, index in _COMMON_KEY.findall(text))
+
+
 def _compile(text: str) -> tuple[tuple[str | int, ...] | None, tuple[Step, ...]]:
     """Return the keys of a definite path (else None) and the steps of any path."""
     if not text.startswith("$"):
         raise QueryError("a JSONPath starts with $", 0, f"write $.{text}" if text else "")
-    if _DOTTED.fullmatch(text):  # nearly all there are, and ten times as fast
-        return tuple(text.split(".")[1:]), ()
     keys: list[str | int] | None = []
     steps: list[Step] = []
     at = 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from validator.conformance import judge
 from validator.decoders.base import decoder, text_of
 from validator.errors import DecodeError
 from validator.exposition import ExpositionError, Family, Page, Sample, media_type, read
@@ -41,6 +40,8 @@ def decode_prometheus(payload: Payload, _depth: int) -> Json:
     only an assertion that selects such a sample fails on it. A line that cannot be read makes
     the page undecodable; one that breaks a rule of the format is a violation.
     """
+    from validator.conformance import judge  # noqa: PLC0415 - many rules, and few specs need them
+
     if "protobuf" in media_type(payload.content_type):
         raise DecodeError("not Prometheus text: the content type says protobuf")
     try:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from validator.drivers import failures, sse
 from validator.drivers.base import Clock, Connection
 from validator.drivers.failures import ExchangeError
 from validator.drivers.reply import Reply
 from validator.records.load import CANCELLED, OK, Exchange, TokenSource
+
+if TYPE_CHECKING:
+    import asyncio
 
 MAX_BODY: Final = 64 * 1024 * 1024
 ERROR_BODY: Final = 64 * 1024
@@ -71,6 +73,8 @@ class HttpSender:
         )
 
     async def send(self, index: int, due: float | None = None) -> Exchange:
+        import asyncio  # noqa: PLC0415 - 35 ms of CPU, and only a load needs it
+
         request = self._prepare(index)
         reply = request.reply
         outcome, detail = OK, ""
@@ -106,6 +110,8 @@ class HttpSender:
 
     async def _ask(self, request: Request, reply: Reply) -> float:
         """Return the instant at which a good response ended; raise for any other."""
+        import asyncio  # noqa: PLC0415 - as in send
+
         timeout = self._timeout
         try:
             async with asyncio.timeout(timeout) as bound, request.ask() as response:
@@ -142,6 +148,8 @@ class HttpSender:
             for data in events:
                 reply.event(data, now)
             if reply.done is not None:
+                import asyncio  # noqa: PLC0415 - as in send
+
                 bound.reschedule(asyncio.get_running_loop().time() + GRACE)
 
     def _without_secrets(self, text: str) -> str:
@@ -183,6 +191,8 @@ def refusing_all_but(statuses: Container[int]) -> Callable[[Any], Awaitable[None
     async def refuse(response: Any) -> None:
         if response.status_code in statuses:
             return
+        import asyncio  # noqa: PLC0415 - as in send
+
         body = bytearray()
         with suppress(Exception):  # whatever goes wrong with its body, the status is known
             async with asyncio.timeout(GRACE):
