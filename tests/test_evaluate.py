@@ -161,7 +161,7 @@ GOOD = {"a": {"a": 1, "b": 2}}
 
 
 def test_every_predicate_is_among_the_questions():
-    assert set(ARGUMENTS) | {"conforms"} | ASKS_FOR_ABSENCE == set(PREDICATES)
+    assert set(ARGUMENTS) | {"conforms", "schema"} | ASKS_FOR_ABSENCE == set(PREDICATES)
     assert len(CONDITIONS) > 300
 
 

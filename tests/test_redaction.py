@@ -22,6 +22,9 @@ from validator.spec.parse import Overrides, parse
 SECRET = "s3cret/va+lue="
 FORMS = [
     SECRET,
+    base64.b64encode(f"Bearer {SECRET}".encode()).decode(),
+    base64.b64encode(f"a{SECRET}x".encode()).decode(),
+    SECRET.encode().hex(),
     quote(SECRET, safe=""),
     base64.b64encode(SECRET.encode()).decode(),
     base64.urlsafe_b64encode(SECRET.encode()).decode(),
@@ -67,6 +70,27 @@ def test_a_report_and_a_recording_show_no_form_of_a_secret(place):
         for form in FORMS:
             assert form.rstrip("=") not in text
         assert MASK in text
+
+
+@pytest.mark.parametrize(
+    "assertion,status",
+    [
+        ("{path: $.v, eq: '***'}", "fail"),
+        ("{path: $.v, length: {eq: 14}}", "pass"),
+        ("{path: $.v, none: {contains: '${vars.hub_token}'}}", "fail"),
+        ("{path: \"$['s3cret/va+lue=']\", absent: true}", "fail"),
+    ],
+)
+def test_what_was_seen_is_judged_and_then_hidden(assertion, status):
+    text = f"version: 1\n{PLACES['variable'] % SECRET}\n{ENDPOINT % 'x'}"
+    spec = parse(text.replace("{path: $.a, eq: 1, why: 'x'}", assertion))
+    after = {"s": Snapshot("s", {"v": SECRET, SECRET: 1}, status=200)}
+    seen = Recording(
+        "t", "t.yaml", "http://a", "2026-11-23T00:00:00+00:00", observations=Observations({}, after)
+    )
+    report = conclude(spec, seen)
+    assert report.verdicts[1].status == status
+    assert SECRET not in render([report])
 
 
 @pytest.mark.parametrize("place", PLACES)

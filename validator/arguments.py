@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from validator.reference import Reference
 from validator.registry import suggest
@@ -38,6 +38,19 @@ def given(form: Form, default: Any = ...) -> Any:
     if default is ...:
         return field(metadata={"form": form})
     return field(default=default, metadata={"form": form})
+
+
+class FromFile(str):
+    """A path in the spec, together with what the file holds."""
+
+    __slots__ = ("contents",)
+    contents: Json
+
+    def __new__(cls, path: str, contents: Json) -> Self:
+        """Return *path* with *contents*."""
+        made = super().__new__(cls, path)
+        made.contents = contents
+        return made
 
 
 REFERENCE_SCHEMA = {"type": "string", "pattern": r"\$\{[^}]+\}"}

@@ -47,7 +47,12 @@ def _located(word: str) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        inside = sorted(p for p in path.rglob("*") if p.suffix in _SUFFIXES)
+        inside = sorted(
+            p
+            for p in path.rglob("*")
+            if p.suffix in _SUFFIXES
+            and not any(part.startswith(".") for part in p.relative_to(path).parts)
+        )
         if not inside:
             raise UsageError(f"{word}: no .yaml file in this folder")
         return inside

@@ -344,8 +344,9 @@ def _one(spec: Spec, flags: Flags, fail_on: Severity) -> Report:
     if flags.record is not None:
         from validator.files import write  # noqa: PLC0415 - see the top
         from validator.recording import written  # noqa: PLC0415
+        from validator.redaction import Redaction  # noqa: PLC0415
 
-        write(Path(flags.record), written(recording))
+        write(Path(flags.record), written(Redaction(spec.secrets).record(recording)))
     return conclude(spec, recording, fail_on=fail_on, fail_on_vacuous=vacuous)
 
 
@@ -360,13 +361,16 @@ def _watched(spec: Spec, flags: Flags) -> Recording:
     async def go(listener: Any) -> Recording:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
+        # All of these end a process at once, and would leave a started server behind.
+        names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
+        numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
 
         def interrupt() -> None:
             stop.set()
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in numbers:
                 loop.remove_signal_handler(number)
 
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in numbers:
             try:
                 loop.add_signal_handler(number, interrupt)
             except NotImplementedError:  # Windows: Ctrl-C raises KeyboardInterrupt, and main ends
@@ -413,6 +417,9 @@ def main() -> None:
     gc.set_threshold(100_000, 20, 20)
     # pydantic would look for plug-ins in every installed distribution: 30 ms for none of ours.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    # A closed stream is None to Python; nobody listens there, and that is all.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 - open to the end
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a mark is worth less than the line it stands in

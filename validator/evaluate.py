@@ -55,6 +55,14 @@ def evaluate(
     return tuple(verdicts)
 
 
+class _FallenError(Exception):
+    """A counter that an expression asks about has fallen."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.note)
+        self.answer = answer
+
+
 @dataclass(slots=True)
 class Judge:
     """Judges assertions one by one, remembering what each query selected from each document."""
@@ -152,6 +160,8 @@ class Judge:
         if asks_change(assertion.condition):
             before = self._before(assertion.endpoint, assertion.query)
         asked = subject(matches, before, single=assertion.query.definite)
+        if unasked := _unaskable(assertion.query, matches, snapshot.document):
+            return self._concluded(assertion, unasked)
         if isinstance(assertion.query, Selector):
             if not matches and assertion.query.name:
                 hint = family_of(assertion.query.name, snapshot.document)
@@ -169,8 +179,15 @@ class Judge:
             why = f"no sample could be read: {samples[0].error}" if samples else "no sample taken"
             return self._concluded(assertion, Answer(Holding.UNDECIDABLE, why))
         found: dict[str, list[tuple[float, Json]]] = {}
-        for snapshot in readable:
-            for match in self._select(assertion.query, snapshot.document):
+        for earlier, snapshot in zip((None, *readable), readable, strict=False):
+            matches = self._select(assertion.query, snapshot.document)
+            if unasked := _unaskable(assertion.query, matches, snapshot.document):
+                return self._concluded(assertion, unasked)
+            if earlier is not None and isinstance(assertion.query, Selector):
+                before = self._select(assertion.query, earlier.document)
+                if reset := _reset(matches, before, snapshot.document):
+                    return self._concluded(assertion, reset)
+            for match in matches:
                 found.setdefault(match.path, []).append((snapshot.taken, match.value))
         blind = len(samples) - len(readable)
         notes = (f"{blind} of {len(samples)} samples unreadable",) if blind else ()
@@ -197,8 +214,10 @@ class Judge:
                 else:
                     binding = bound[term.name]
                     values[term.text] = self._term(term, binding.endpoint, binding.query)
+            except _FallenError as fallen:
+                return self._concluded(assertion, fallen.answer)
             except (ValueError, OverflowError) as error:
-                found = Answer(Holding.UNDECIDABLE, _values(values) or "absent", str(error))
+                found = Answer(Holding.UNDECIDABLE, _values(values) or "undecided", str(error))
                 return self._concluded(assertion, found)
         try:
             holds = assertion.expression.holds(values)
@@ -260,6 +279,10 @@ class Judge:
                 before = {m.path: m.value for m in self._at_before(term, endpoint, query)}
                 if isinstance(query, Selector):
                     before = {**{m.path: 0 for m in after}, **before}
+                    earlier_matches = tuple(Match(path, v) for path, v in before.items())
+                    document = self.seen.after[endpoint].document
+                    if reset := _reset(after, earlier_matches, document):
+                        raise _FallenError(reset)
                 if gone := before.keys() - {m.path for m in after}:
                     raise UnresolvedError(f"{endpoint}: gone after the load: {min(gone)}")
                 return _one(query, tuple(_difference(m, before) for m in after))
@@ -274,6 +297,8 @@ class Judge:
             why = "never looked at" if snapshot is None else _why(snapshot.error)
             raise UnresolvedError(f"{endpoint}: {why}")
         matches = self._select(query, snapshot.document)
+        if unasked := _unaskable(query, matches, snapshot.document):
+            raise UnresolvedError(f"{endpoint}: {unasked.note}")
         if not matches:
             raise UnresolvedError(f"{endpoint}: nothing at {query}")
         return matches
@@ -401,6 +426,20 @@ def _readable(endpoint: Endpoint) -> str:
 
 def _why(error: Unreadable | None) -> str:
     return f"could not look: {error}"
+
+
+def _unaskable(
+    query: Query | Selector, matches: tuple[Match, ...], document: Json
+) -> Answer | None:
+    """Return the answer about what no condition may be asked about, whatever it is."""
+    if isinstance(query, Selector):
+        for match in matches:
+            if not is_number(match.value):  # a decoder's text for NaN or an infinity
+                return Answer(Holding.UNFIT, str(match.value), f"no finite number, at {match.path}")
+    elif not matches and query.presumes and not compiled(query.presumes).select(document):
+        note = f"nothing at {query.presumes}, whose members are asked about"
+        return Answer(Holding.UNFIT, "absent", note)
+    return None
 
 
 def _reset(

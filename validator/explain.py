@@ -34,6 +34,7 @@ BLOCKS: dict[str, type[Written]] = {
     "load": written.LoadBlock,
     "settle": written.SettleBlock,
     "endpoints": written.EndpointBlock,
+    "collect": written.CollectBlock,
     "during": written.DuringBlock,
     "reachable": written.ReachableBlock,
     "assert": written.Assertion,

@@ -177,7 +177,8 @@ class _Collector(ast.NodeTransformer):
 
 def _number(value: Any) -> Number:
     if not is_number(value):
-        raise ExpressionError(f"{brief(value)} is not a number but {kind(value)}")
+        but = "" if value is None else f" but {kind(value)}"
+        raise ExpressionError(f"{brief(value)} is not a number{but}")
     return value
 
 

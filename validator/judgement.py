@@ -32,6 +32,9 @@ from validator.subject import (
 )
 from validator.values import Json, brief, kind
 
+_ROUNDED = 10**21
+"""Integers from here on are shown in scientific notation."""
+_DIGITS = 60
 _WORST_FIRST = (Holding.NO, Holding.UNFIT, Holding.UNDECIDABLE)
 
 
@@ -71,10 +74,19 @@ def _part(part: Ask | Derive | Quantify, about: Subject, facts: Facts) -> Answer
             return _ask(part, about, facts)
         case Derive(measure=measure, inner=inner):
             found = derived(measure, about, facts)
-            return found if isinstance(found, Answer) else answer(inner, found, facts)
+            if isinstance(found, Answer):
+                return found
+            if measure.reach is Reach.MATCHES and not about.items and not _asks_for_none(inner):
+                note = "nothing at that path, and only `count: {eq: 0}` asks for that"
+                return Answer(Holding.UNFIT, "count 0", note)
+            return answer(inner, found, facts)
         case Quantify(quantifier=quantifier, inner=inner):
             return _quantify(quantifier, inner, about, facts)
     assert_never(part)
+
+
+def _asks_for_none(condition: Condition) -> bool:
+    return any(isinstance(part, Ask) and part.predicate.admits_none for part in condition)
 
 
 def _ask(part: Ask, about: Subject, facts: Facts) -> Answer:
@@ -113,11 +125,13 @@ def _each_value(predicate: Predicate, about: Subject, *, referred: bool) -> Answ
             wrong.append((item, Holding.UNFIT if item.value is None else Holding.NO))
     if not wrong:
         idle = predicate.weighs and all(
-            (item.changed and item.before == item.after)
-            or predicate.idle(item.value, referred=referred)
+            item.before == item.after
+            if item.changed
+            else predicate.idle(item.value, referred=referred)
             for item in about.items
         )
-        text, change = shown(about), change_of(about.items)
+        summed = predicate.shows(about.items[0].value) if about.single else ""
+        text, change = summed or shown(about), change_of(about.items)
         return Answer(
             Holding.YES, text, notes_of(about), change, weighs=predicate.weighs, vacuous=idle
         )
@@ -129,17 +143,18 @@ def _each_value(predicate: Predicate, about: Subject, *, referred: bool) -> Answ
         notes.append(why)
     if not about.single and len(about.items) > 1:
         notes.append(f"at {item.path}; {len(wrong)} of {len(about.items)} wrong")
-    return Answer(holding, str(item), "; ".join(notes), item if item.changed else None)
+    summed = predicate.shows(item.value) if holding is Holding.NO else ""
+    text = summed or item.written or brief(item.value)
+    return Answer(holding, text, "; ".join(notes), item if item.changed else None)
 
 
 def _exactly(value: Json, predicate: Predicate) -> str:
     """Spell a number out when, as shown, it looks like what was expected."""
-    if (
-        isinstance(value, float)
-        and not value.is_integer()
-        and brief(value) in str(predicate).split()
-    ):
-        return f"exactly {value!r}"
+    rounded = (isinstance(value, float) and not value.is_integer()) or (
+        type(value) is int and abs(value) >= _ROUNDED
+    )
+    if rounded and brief(value) in str(predicate).split():
+        return f"exactly {str(value)[:_DIGITS]}"
     return ""
 
 

@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from validator.decoders import ACCEPT, DECODERS
 from validator.errors import ProbeError
+from validator.probes.base import Probe
 from validator.probes.http import HttpProbe, session
+from validator.probes.websocket import WebSocketProbe
 from validator.records.observation import Payload, Settled, Snapshot, Unreadable
 from validator.spec.model import Endpoint, Settle, Target
 from validator.values import Json, printable
@@ -105,7 +107,7 @@ class Observer:
             error = Unreadable(failure.cause, str(failure))
         return Snapshot(endpoint.id, document, error, status, taken, self.clock() - taken)
 
-    def _probe(self, endpoint: Endpoint, within: float | None) -> HttpProbe:
+    def _probe(self, endpoint: Endpoint, within: float | None) -> Probe:
         # By lower case: what an endpoint says about a header replaces what the target says.
         headers = {
             name.lower(): (name, value)
@@ -115,14 +117,28 @@ class Observer:
                 *endpoint.headers,
             )
         }
+        url = self.target.url + endpoint.path
+        timeout = endpoint.timeout if within is None else min(endpoint.timeout, within)
+        if endpoint.method == "WEBSOCKET":
+            assert endpoint.collect is not None
+            del headers["accept"]
+            return WebSocketProbe(
+                url,
+                endpoint.collect,
+                messages=endpoint.messages,
+                headers=tuple(headers.values()),
+                timeout=timeout,
+                max_bytes=endpoint.max_bytes,
+            )
         return HttpProbe(
             self.client,
-            self.target.url + endpoint.path,
+            url,
             method=endpoint.method,
             headers=tuple(headers.values()),
             body=endpoint.body,
-            timeout=endpoint.timeout if within is None else min(endpoint.timeout, within),
+            timeout=timeout,
             max_bytes=endpoint.max_bytes,
+            collect=endpoint.collect,
             follow=not any(300 <= status < 400 for status in endpoint.statuses),  # noqa: PLR2004 - the redirects of HTTP
         )
 

@@ -65,7 +65,7 @@ def child(path: str, key: str | int) -> str:
 class Query:
     """A compiled JSONPath expression."""
 
-    __slots__ = ("_path", "_steps", "definite", "keys", "text")
+    __slots__ = ("_path", "_steps", "definite", "keys", "presumes", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -75,6 +75,8 @@ class Query:
         """Whether it can select one value at most."""
         self.keys = keys or ()
         """The way of a definite query, from the root down."""
+        self.presumes: str | None = None if self.definite else _filtered(text)
+        """Of a filter, the path of what it filters: without that there is nothing to ask about."""
         self._path = text if common else functools.reduce(child, self.keys, "$")
 
     def select(self, document: Json) -> tuple[Match, ...]:
@@ -116,6 +118,16 @@ class Query:
 def _apply(step: Step, places: Iterator[Place]) -> Iterator[Place]:
     for path, value in places:
         yield from step(path, value)
+
+
+def _filtered(text: str) -> str | None:
+    """Return the part of a path before its first filter, None if it has none."""
+    at = 1
+    while at < len(text):
+        if re.compile(r"\[\s*\?").match(text, at):
+            return text[:at]
+        _, at = _segment(text, at)
+    return None
 
 
 def _common_keys(text: str) -> tuple[str | int, ...]:

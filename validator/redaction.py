@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import html
+import json
 import re
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
@@ -99,9 +101,25 @@ def _found(form: str) -> str:
 def _forms(secret: str) -> set[str]:
     """Return the ways a secret may be written: as it is, escaped, quoted or in base64."""
     raw = secret.encode()
-    encoded = {
-        base64.b64encode(raw).decode().rstrip("="),
-        base64.urlsafe_b64encode(raw).decode().rstrip("="),
+    escaped = {
+        secret.encode("unicode_escape").decode(),
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        repr(secret)[1:-1],
+        html.escape(secret),
     }
-    escaped = secret.encode("unicode_escape").decode()
-    return {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), escaped, *encoded}
+    quoted = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    return {secret, *quoted, *escaped, raw.hex(), raw.hex().upper(), *_base64(raw)}
+
+
+def _base64(raw: bytes) -> set[str]:
+    """Return what base64 makes of *raw*, alone or anywhere inside a longer text."""
+    found = {base64.b64encode(raw).decode().rstrip("=")}
+    for before in range(3):
+        # The first characters also depend on what stands before, the last on what comes after.
+        shared = base64.b64encode(bytes(before) + raw).decode().rstrip("=")
+        start = (before * 8 + 5) // 6
+        end = (before + len(raw)) * 8 // 6
+        if end - start >= _SHORT:
+            found.add(shared[start:end])
+    return found | {text.replace("+", "-").replace("/", "_") for text in found}

@@ -17,6 +17,7 @@ from validator.errors import ServerError
 from validator.ledger import ledger
 from validator.load import Collector, load
 from validator.observe import Observer, sampling, settle, watching
+from validator.probes.websocket import check_installed
 from validator.records.load import Exchange
 from validator.records.observation import Observations, Settled, Snapshot, Unreadable
 from validator.records.recording import Recording
@@ -72,8 +73,11 @@ async def run(
     """Look, send the load, wait, look again; return what was seen.
 
     Setting *interrupt* ends the run early; so does the spec's own timeout. Either way what was
-    seen so far comes back, and a started server is stopped.
+    seen so far comes back, and a started server is stopped. What comes back may hold secrets: it
+    is for judging, and `conclude` takes them out of the report.
     """
+    if any(endpoint.method == "WEBSOCKET" for endpoint in spec.endpoints):
+        check_installed()
     began = time.monotonic()
     now = datetime.now(UTC)
     seen = _Seen()
@@ -223,7 +227,7 @@ def _recorded(spec: Spec, seen: _Seen, now: datetime, elapsed: float) -> Recordi
     if seen.interrupted:
         why = f"the run ended before it was read ({seen.interrupted})"
         seen.after = _unseen(spec, INTERRUPTED, why) | seen.after
-    recording = Recording(
+    return Recording(
         title=spec.title,
         spec=spec.file,
         target=spec.target.url,
@@ -239,7 +243,6 @@ def _recorded(spec: Spec, seen: _Seen, now: datetime, elapsed: float) -> Recordi
         interrupted=seen.interrupted,
         remarks=tuple(seen.remarks),
     )
-    return Redaction(spec.secrets).record(recording)
 
 
 class _CallableModule(ModuleType):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from validator.errors import DecodeError
@@ -63,3 +65,40 @@ def near(text: str, index: int, reach: int = 20) -> str:
     """Quote a little of the line around *index*, printable."""
     start = max(text.rfind("\n", 0, index) + 1, index - reach)
     return f"near {text[start : index + reach].rstrip()!r}"
+
+
+def json_or_text(text: str, depth: int) -> Json:
+    """Return what *text* says if it is strict JSON, else the text itself.
+
+    Raises `DecodeError`, without a place, when it nests deeper than *depth*.
+    """
+    try:
+        value: Json = _STRICT.decode(text)
+    except RecursionError:
+        raise DecodeError("nested too deep to be read") from None
+    except ValueError:  # not JSON, or a number that JSON has not: then it is text
+        return text
+    level = _containers([value])
+    for _ in range(depth):
+        level = _containers(inner for outer in level for inner in _members(outer))
+    if level:
+        raise DecodeError(f"nested deeper than {depth} levels")
+    return value
+
+
+def _containers(values: Iterable[Json]) -> list[dict[str, Json] | list[Json]]:
+    return [value for value in values if isinstance(value, dict | list)]
+
+
+def _members(container: dict[str, Json] | list[Json]) -> Iterable[Json]:
+    return container.values() if isinstance(container, dict) else container
+
+
+def _finite(literal: str) -> float:
+    number = float(literal)
+    if not math.isfinite(number):
+        raise ValueError(literal)
+    return number
+
+
+_STRICT = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)

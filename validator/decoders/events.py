@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import codecs
-import json
-import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from validator.decoders.base import decoded, decoder
+from validator.decoders.base import decoded, decoder, json_or_text
 from validator.errors import DecodeError
 from validator.records.observation import Payload
 from validator.values import Json, brief
@@ -49,7 +47,10 @@ def decode_events(payload: Payload, depth: int) -> Json:
             raise DecodeError(f"more than {MOST_EVENTS} events")
         data = event["data"]
         assert isinstance(data, str)
-        event["data"] = _data(data, depth, line)
+        try:
+            event["data"] = json_or_text(data, depth)
+        except DecodeError as error:
+            raise DecodeError(f"{error} in the event at line {line}") from None
         document.append(event)
     return document
 
@@ -94,36 +95,3 @@ def _could_become(line: str) -> bool:
     """Say whether this is a line of an event stream, or the beginning of one that was cut."""
     name, colon, _ = line.partition(":")
     return name in _FIELDS if colon and name else any(f.startswith(name) for f in _FIELDS)
-
-
-def _data(text: str, depth: int, line: int) -> Json:
-    try:
-        value: Json = _STRICT.decode(text)
-    except RecursionError:
-        raise DecodeError(f"nested too deep to be read in the event at line {line}") from None
-    except ValueError:  # not JSON, or a number that JSON has not: then it is text
-        return text
-    level = _containers([value])
-    for _ in range(depth):
-        level = _containers(inner for outer in level for inner in _members(outer))
-    if level:
-        raise DecodeError(f"nested deeper than {depth} levels in the event at line {line}")
-    return value
-
-
-def _containers(values: Iterable[Json]) -> list[dict[str, Json] | list[Json]]:
-    return [value for value in values if isinstance(value, dict | list)]
-
-
-def _members(container: dict[str, Json] | list[Json]) -> Iterable[Json]:
-    return container.values() if isinstance(container, dict) else container
-
-
-def _finite(literal: str) -> float:
-    number = float(literal)
-    if not math.isfinite(number):
-        raise ValueError(literal)
-    return number
-
-
-_STRICT = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)

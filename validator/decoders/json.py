@@ -11,7 +11,7 @@ from typing import NoReturn
 from validator.decoders.base import decoded, decoder, near, place
 from validator.errors import DecodeError
 from validator.records.observation import Payload
-from validator.values import Json, printable
+from validator.values import Json, brief, printable
 
 # Possessive, so that no text makes it go back over what it has read.
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
@@ -33,7 +33,8 @@ def decode_json(payload: Payload, depth: int) -> Json:
     ```
 
     Strict: `NaN`, `Infinity` and numbers too large for a float make the body undecodable, as
-    do an empty body, text after the document and nesting beyond the endpoint's bound.
+    do a key that stands twice in an object, an empty body, text after the document and nesting
+    beyond the endpoint's bound.
     UTF-8, UTF-16 and UTF-32 are told apart by the first bytes, whatever the content type says.
     """
     text = decoded(payload.body, json.detect_encoding(payload.body))
@@ -43,6 +44,8 @@ def decode_json(payload: Payload, depth: int) -> Json:
         document: Json = _STRICT.decode(text)
     except _NumberError as error:
         _refuse_number(text, error.literal)
+    except _RepeatedKeyError as error:
+        raise DecodeError(f"not one JSON document: the key {error} stands twice") from None
     except json.JSONDecodeError as error:
         what = error.msg.removesuffix(" at")  # the place follows
         _refuse(text, error.pos, f"not JSON: {what[0].lower()}{what[1:]}")
@@ -61,6 +64,22 @@ class _NumberError(Exception):
         self.literal = literal
 
 
+class _RepeatedKeyError(Exception):
+    """Its text is the key, quoted."""
+
+
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """Return the object of *pairs*; which of two values under one key is meant nobody can say."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _RepeatedKeyError(brief(key))
+            seen.add(key)
+    return found
+
+
 def _finite(literal: str) -> float:
     number = float(literal)
     if math.isinf(number):
@@ -72,7 +91,7 @@ def _constant(literal: str) -> NoReturn:
     raise _NumberError(literal)
 
 
-_STRICT = json.JSONDecoder(parse_float=_finite, parse_constant=_constant)
+_STRICT = json.JSONDecoder(object_pairs_hook=_object, parse_float=_finite, parse_constant=_constant)
 
 
 def _deeper(document: Json, depth: int) -> bool:

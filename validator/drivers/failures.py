@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator
 from contextlib import suppress
@@ -27,6 +28,8 @@ CLASSES: Final = {
     "EndOfStream": "reset",
     "SSLError": "connect",
 }
+OUR_LIMITS: Final = (errno.EMFILE, errno.ENFILE)
+"""What the system says when this process, or this machine, has too many files open."""
 PEER_CLOSED: Final = ("disconnected", "closed")
 """In the text of a RemoteProtocolError: the peer left, rather than sent something unreadable."""
 
@@ -45,6 +48,9 @@ def classify(failure: BaseException, *, answered: bool, content: bool) -> tuple[
 
     *answered* says whether response headers had arrived, *content* whether any content had.
     """
+    for error in _chain(failure):
+        if isinstance(error, OSError) and error.errno in OUR_LIMITS:
+            return "client_error", describe(error)  # ours, and not the server's fault
     for error in _chain(failure):
         if isinstance(error, ExchangeError):
             return error.outcome, error.detail

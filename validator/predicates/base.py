@@ -46,6 +46,8 @@ class Predicate(ABC):
     """JSON kinds this predicate has an opinion on."""
     subject: ClassVar[Subject] = Subject.VALUE
     listed: ClassVar[bool] = False
+    admits_none: ClassVar[bool] = False
+    """Whether a count of nothing may satisfy it: only who asks for exactly 0 asks for nothing."""
     weighs: ClassVar[bool] = True
     """Whether it says something about the value, and not only that one is there."""
 
@@ -68,6 +70,10 @@ class Predicate(ABC):
 
     def explain(self, value: Any) -> str:  # noqa: ARG002 - for those that know more than "no"
         """Say what about *value* is wrong, when that is not plain from the value."""
+        return ""
+
+    def shows(self, value: Any) -> str:  # noqa: ARG002 - for those that sum it up
+        """Return what a verdict shows of *value*, when that is not the value itself."""
         return ""
 
     def idle(self, value: Any, *, referred: bool) -> bool:  # noqa: ARG002 - most never are

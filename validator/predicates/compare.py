@@ -21,6 +21,7 @@ class Equal(Predicate):
     """
 
     accepts = ANYTHING
+    admits_none = True
     value: Json = given(ANY)
 
     def holds(self, value: Json) -> bool:

@@ -37,6 +37,10 @@ class Conforms(Predicate):
     def wanted(self) -> str:
         return "Prometheus page"
 
+    def shows(self, value: dict[str, Any]) -> str:
+        count = len(self._found(value))
+        return f"{count or 'no'} violation{'' if count == 1 else 's'}"
+
     def holds(self, value: dict[str, Any]) -> bool:
         return not self._found(value)
 

@@ -41,7 +41,7 @@ class Ordered(Predicate):
             if key not in value:
                 return f"no {key}"
             if not is_number(value[key]):
-                return f"{key} is {kind(value[key])} {brief(value[key])}"
+                return f"{key} is {_odd(value[key])}"
         fallen = [
             f"{low} {brief(value[low])} > {high} {brief(value[high])}"
             for low, high in pairwise(self.keys)
@@ -56,6 +56,10 @@ class Ordered(Predicate):
         if isinstance(self.keys, Reference):
             return f"ordered as {shown(self.keys)}"
         return " ≤ ".join(k if isinstance(k, str) else shown(k) for k in self.keys)
+
+
+def _odd(value: Json) -> str:
+    return "null" if value is None else f"{kind(value)} {brief(value)}"
 
 
 def _direction(value: Json) -> tuple[str, ...]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from validator.arguments import ANY, PATTERN, TEXT, given
 from validator.predicates.base import STRINGS, Predicate, predicate
 from validator.reference import shown
 from validator.values import Json, same
+
+_PATIENCE = 1.0
+"""Seconds that looking for a regular expression may take."""
+_LONG = 1000
 
 
 @predicate("starts_with")
@@ -65,7 +68,18 @@ class Matches(Predicate):
     pattern: str = given(PATTERN)
 
     def holds(self, value: str) -> bool:
-        return re.search(self.pattern, value) is not None
+        # The library of that name can be told to give up; the standard one cannot.
+        import regex  # noqa: PLC0415 - few specs have one
+
+        try:
+            return regex.search(self.pattern, value, timeout=_PATIENCE) is not None
+        except TimeoutError:
+            return False
+
+    def explain(self, value: str) -> str:
+        if len(value) > _LONG:
+            return f"not found within {_PATIENCE:g} s, in {len(value)} characters"
+        return ""
 
     def __str__(self) -> str:
         return f"matches {shown(self.pattern)}"

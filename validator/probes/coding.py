@@ -39,17 +39,24 @@ class Inflater:
             shown = printable(self.coding[:40])
             raise ProbeError("protocol", f"content coding {shown!r}; asked for {ACCEPTED}")
 
-    def feed(self, piece: bytes) -> None:
-        """Decode *piece*; raise `TooLargeError` as soon as there is no room for it."""
+    def feed(self, piece: bytes) -> bytes:
+        """Return *piece* decoded; raise `TooLargeError` as soon as there is no room for it."""
+        before = len(self._parts)
         try:
             self._feed(piece)
         except zlib.error as error:
             raise ProbeError("protocol", f"the body is not valid {self.coding}: {error}") from None
+        new = self._parts[before:]
+        return new[0] if len(new) == 1 else b"".join(new)
 
     def body(self) -> bytes:
         """Return the decoded body, once everything is fed."""
         if self._stream is not None and not self._stream.eof:
             raise ProbeError("protocol", f"the {self.coding} body is cut short")
+        return self.so_far()
+
+    def so_far(self) -> bytes:
+        """Return what has been decoded of a body that goes on."""
         return b"".join(self._parts)
 
     def _feed(self, piece: bytes) -> None:

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from validator.duration import written
 from validator.errors import ProbeError
+from validator.probes.base import Collect
 from validator.probes.coding import ACCEPTED, Inflater, TooLargeError
+from validator.probes.events import EventCounter
+from validator.probes.wording import cut, reason, size
 from validator.records.observation import Payload
-from validator.values import printable
 
 # Importing httpx costs a quarter of a second, and a run that is only judged again needs none.
 if TYPE_CHECKING:
     import httpx
 
 MOST_REDIRECTS = 5
-_SHOWN = 160
 _CLOSED_EARLY = ("Server disconnected", "peer closed connection")
 """How httpx begins to say so; it has no class of its own for it."""
 
@@ -57,6 +56,8 @@ class HttpProbe:
     """Of the body on the wire, and again decoded."""
     follow: bool = True
     """Whether to go where a redirect points; if not, it is the answer."""
+    collect: Collect | None = None
+    """How many events to take from a text/event-stream, and for how long; None reads to its end."""
 
     async def fetch(self) -> Payload:
         """Fetch the endpoint once; raise `ProbeError` and nothing else."""
@@ -81,7 +82,7 @@ class HttpProbe:
             progress.response = response
             try:
                 if not (self.follow and response.has_redirect_location):
-                    return await self._payload(response)
+                    return await self._payload(response, progress)
             finally:
                 await response.aclose()
             progress.response = None
@@ -93,19 +94,49 @@ class HttpProbe:
                 method, content = "GET", None  # as every browser does
             request = self.client.build_request(method, there, headers=headers, content=content)
 
-    async def _payload(self, response: httpx.Response) -> Payload:
+    async def _payload(self, response: httpx.Response, progress: _Progress) -> Payload:
         inflater = Inflater(response.headers.get("Content-Encoding", ""), self.max_bytes)
+        # An error page is no stream, and is wanted whole.
+        progress.collect = collect = self.collect if response.is_success else None
         try:
-            async for piece in response.aiter_raw():
-                if response.num_bytes_downloaded > self.max_bytes:
-                    raise ProbeError("too_large", f"body larger than {_size(self.max_bytes)}")
-                inflater.feed(piece)
+            if collect is None:
+                async for piece in response.aiter_raw():
+                    self._feed(inflater, piece, response)
+                body = inflater.body()
+            else:
+                body = await self._collected(response, inflater, progress.events, collect)
         except TooLargeError:
             raise ProbeError(
-                "too_large", f"body decodes to more than {_size(self.max_bytes)}"
+                "too_large", f"body decodes to more than {size(self.max_bytes)}"
             ) from None
-        content_type = response.headers.get("Content-Type", "")
-        return Payload(inflater.body(), content_type, response.status_code)
+        return Payload(body, response.headers.get("Content-Type", ""), response.status_code)
+
+    async def _collected(
+        self, response: httpx.Response, inflater: Inflater, events: EventCounter, collect: Collect
+    ) -> bytes:
+        """Read until there are enough events or the time is up, and leave the rest."""
+        events.wanted = collect.count
+        try:
+            raw: Any = response.aiter_raw()  # a generator, which its type does not say
+            async with asyncio.timeout(collect.seconds), aclosing(raw) as pieces:
+                length = 0
+                async for piece in pieces:
+                    decoded = self._feed(inflater, piece, response)
+                    if (end := events.feed(decoded)) is not None:
+                        return inflater.so_far()[: length + end]
+                    length += len(decoded)
+        except TimeoutError:
+            return inflater.so_far()
+        if collect.count is not None:
+            kind = cut(response.headers.get("Content-Type", "")) or "no content type"
+            text = f"the body ended after {collect.of(events.seen, 'event')} ({kind})"
+            raise ProbeError("protocol", text)
+        return inflater.body()
+
+    def _feed(self, inflater: Inflater, piece: bytes, response: httpx.Response) -> bytes:
+        if response.num_bytes_downloaded > self.max_bytes:
+            raise ProbeError("too_large", f"body larger than {size(self.max_bytes)}")
+        return inflater.feed(piece)
 
 
 @dataclass(slots=True)
@@ -113,23 +144,27 @@ class _Progress:
     """How far a read has come, for the sentence that says where it ended."""
 
     response: httpx.Response | None = None
+    collect: Collect | None = None
+    events: EventCounter = field(default_factory=EventCounter)
 
     def late(self, timeout: float) -> str:
         if self.response is None:
             return f"no answer within {written(timeout)}"
+        if self.collect is not None:
+            return f"{self.collect.of(self.events.seen, 'event')} within {written(timeout)}"
         return (
             f"the body did not end within {written(timeout)} "
-            f"({_size(self.response.num_bytes_downloaded)} so far)"
+            f"({size(self.response.num_bytes_downloaded)} so far)"
         )
 
     def broken(self) -> str:
         if self.response is None:
             return "the connection broke before an answer"
-        return f"the connection broke after {_size(self.response.num_bytes_downloaded)}"
+        return f"the connection broke after {size(self.response.num_bytes_downloaded)}"
 
 
 def _check_redirect(here: httpx.URL, there: httpx.URL, location: str, seen: set[httpx.URL]) -> None:
-    shown = _cut(location)
+    shown = cut(location)
     if _origin(there) != _origin(here):
         raise ProbeError("redirect", f"redirect to another origin: {shown}")
     if there in seen:
@@ -152,9 +187,9 @@ def _explained(error: Exception, progress: _Progress) -> ProbeError:
         error = error.exceptions[0]
     match error:
         case httpx.ConnectError():
-            return ProbeError("connect", f"cannot connect: {_reason(error)}")
+            return ProbeError("connect", f"cannot connect: {reason(error)}")
         case httpx.TimeoutException():
-            return ProbeError("timeout", f"no answer in time: {_reason(error)}")
+            return ProbeError("timeout", f"no answer in time: {reason(error)}")
         case httpx.LocalProtocolError():
             # Its own text quotes the header, which may be the secret one.
             return ProbeError(
@@ -165,46 +200,10 @@ def _explained(error: Exception, progress: _Progress) -> ProbeError:
         case httpx.RemoteProtocolError() if str(error).startswith(_CLOSED_EARLY):
             return ProbeError("protocol", progress.broken())
         case httpx.RemoteProtocolError() if "location header" in str(error):
-            return ProbeError("redirect", f"redirect to no URL: {_cut(str(error))}")
+            return ProbeError("redirect", f"redirect to no URL: {cut(str(error))}")
         case httpx.RemoteProtocolError():
-            return ProbeError("protocol", f"not valid HTTP: {_cut(str(error))}")
+            return ProbeError("protocol", f"not valid HTTP: {cut(str(error))}")
         case httpx.InvalidURL() | httpx.UnsupportedProtocol():
-            return ProbeError("protocol", f"not a URL to read: {_cut(str(error))}")
+            return ProbeError("protocol", f"not a URL to read: {cut(str(error))}")
         case _:
-            return ProbeError("protocol", f"{type(error).__name__}: {_cut(str(error))}")
-
-
-def _reason(error: BaseException) -> str:
-    """Return what the operating system said, from under the wrappings of the libraries."""
-    for cause in _causes(error):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"certificate not trusted: {cause.verify_message}"
-        if isinstance(cause, ssl.SSLError):
-            return f"TLS: {(cause.reason or 'failed').lower().replace('_', ' ')}"
-        if isinstance(cause, OSError) and cause.errno is not None:
-            said = os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)
-            return said[:1].lower() + said[1:]
-    return _cut(str(error)) or type(error).__name__
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Walk through what an exception was raised from, and the first of each group."""
-    following: BaseException | None = error
-    while following is not None:
-        yield following
-        if isinstance(following, BaseExceptionGroup):
-            following = following.exceptions[0]
-        else:
-            following = following.__cause__ or following.__context__
-
-
-def _size(count: int) -> str:
-    for unit, word in ((1024 * 1024, "MiB"), (1024, "KiB")):
-        if count >= unit and count % unit == 0:
-            return f"{count // unit} {word}"
-    return f"{count} byte{'s' if count != 1 else ''}"
-
-
-def _cut(text: str) -> str:
-    text = printable(text[: _SHOWN + 1])
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+            return ProbeError("protocol", f"{type(error).__name__}: {cut(str(error))}")

@@ -11,6 +11,7 @@ from validator.drivers import Driver
 from validator.expressions import Expression
 from validator.measures import Measure
 from validator.predicates import Predicate
+from validator.probes.base import Collect
 from validator.query import Query
 from validator.records.verdict import Severity
 from validator.reference import Reference
@@ -124,7 +125,12 @@ class Endpoint:
     id: str
     path: str
     method: str = "GET"
+    """`WEBSOCKET` for one."""
     body: bytes | None = None
+    messages: tuple[str, ...] = ()
+    """What is sent to a WebSocket."""
+    collect: Collect | None = None
+    """How much to take from what has no end; None reads to the end."""
     headers: tuple[tuple[str, str], ...] = ()
     timeout: float = 5.0
     """Seconds for the whole read."""

@@ -19,7 +19,7 @@ from validator.redaction import Redaction, without_userinfo
 from validator.registry import suggest
 from validator.source import Node, read
 from validator.span import Span
-from validator.spec import explanations
+from validator.spec import endless, explanations
 from validator.spec.model import (
     Assertion,
     Endpoint,
@@ -33,6 +33,7 @@ from validator.spec.model import (
 )
 from validator.spec.promises import IMPLIED_LOAD, Promises
 from validator.spec.references import References, is_secret
+from validator.spec.schemas import SchemaFiles
 from validator.spec.written import Assertion as AssertionBlock
 from validator.spec.written import (
     CommonLoad,
@@ -49,6 +50,9 @@ W = TypeVar("W", bound=Written)
 
 _HARMLESS_HEADERS = {"accept", "accept-encoding", "accept-language", "content-type", "user-agent"}
 _REFERENCE = re.compile(r"\$\{[^{}]*?(?::-([^{}]*))?\}")
+_WAYS = ("get", "post", "websocket")
+_SWITCHED = 101
+"""The status that opens a WebSocket."""
 _SHORTEST_SECRET = 4
 """A shorter text would be found everywhere, and is no secret."""
 
@@ -135,6 +139,7 @@ class _Reading:
     def __init__(self, problems: Problems, overrides: Overrides) -> None:
         self._problems = problems
         self._overrides = overrides
+        self._files = SchemaFiles(problems)
         self._secrets: set[str] = set()
         self._declared: set[str] = set()
         """Variables of the root and of what it includes."""
@@ -167,7 +172,7 @@ class _Reading:
         has_server = node.at("server") is not None
         references = References(self._problems, self._overrides.environment, variables)
         references.port = self._port(node, references) if has_server else None
-        node = references.resolved(node)
+        node = self._files.with_schemas(references.resolved(node), folder)
         references.guard_variables()
         self._secrets |= references.secrets
         written = _written(SpecFile, node)
@@ -209,7 +214,7 @@ class _Reading:
 
     def _with_settings(self, root: Node) -> Node:
         for setting in self._overrides.settings:
-            node = read(setting.text, setting.label, self._problems) if setting.text else None
+            node = read(setting.text or "''", setting.label, self._problems)
             if node is None:
                 continue
             if setting.keys[0] in ("load", "server") and root.at(setting.keys[0]) is None:
@@ -428,7 +433,7 @@ class _Reading:
             for key, member in node.value.items()
             if key not in ("target", "load", "server", "settle")
         }
-        node = node.with_value(kept)
+        node = self._files.with_schemas(node.with_value(kept), path.parent)
         self._secrets |= references.secrets
         if _written(SpecFile, node) is None:
             explanations.complain(SpecFile, node, self._problems)
@@ -462,10 +467,13 @@ class _Reading:
                 assertions.append(assertion)
         if written is None:
             return None
-        if (written.get is None) == (written.post is None):
-            both = ", and this has both" if written.get else ", and this has neither"
-            message = f"an endpoint needs one of get: and post:{both}"
+        ways = [f"{way}:" for way in _WAYS if getattr(written, way) is not None]
+        if len(ways) != 1:
+            found = " and ".join(ways) or "none"
+            message = f"an endpoint needs one of get:, post: and websocket:, and this has {found}"
             self._problems.add(message, node.key_span, "such as get: /metrics")
+        collect = endless.collect(written, node, defaults, self._problems)
+        messages = endless.messages(written, node, self._problems)
         if written.during is not None and not promises.has_load:
             message = "during: samples while the load runs, and this spec sends none"
             self._problems.add(message, _place(node, "during"), "add a load: block")
@@ -473,14 +481,19 @@ class _Reading:
             self._problems.add("body: goes with post:", _place(node, "body"))
         headers = written.headers or {}
         self._guard(*_secret_headers(headers))
-        body, content_type = _body(written.body)
+        sent = node.at("body")
+        unknown = sent is not None and endless.too_early("body", sent, self._problems)
+        body, content_type = _body(None if unknown else written.body)
         if content_type and "content-type" not in {h.lower() for h in headers}:
             headers = {**headers, "Content-Type": content_type}
+        socket = written.websocket is not None
         return Endpoint(
             id=id_,
-            path=written.get or written.post or "/",
-            method="POST" if written.post else "GET",
+            path=written.get or written.post or written.websocket or "/",
+            method="POST" if written.post else "WEBSOCKET" if socket else "GET",
             body=body,
+            messages=messages,
+            collect=collect,
             headers=tuple(headers.items()),
             read_last=written.read == "last",
             severity=severity,
@@ -490,9 +503,9 @@ class _Reading:
                 timeout=written.timeout or defaults.timeout,
                 max_bytes=written.max_body or defaults.max_body,
                 max_depth=written.max_depth or defaults.max_depth,
-                decoder=written.format,
+                decoder=endless.FRAMES if socket else written.format,
                 during=written.during.every if written.during else None,
-                statuses=written.status,
+                statuses=(_SWITCHED,) if socket else written.status,
             ),
         )
 

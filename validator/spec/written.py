@@ -68,10 +68,19 @@ def _text(value: Any) -> str:
     return value
 
 
+def _reason(value: Any) -> str:
+    text = _text(value)
+    if not text.strip():
+        raise ValueError("expected a reason, found an empty text")
+    return text
+
+
 def _key(value: Any) -> str:
     # A key of digits alone comes out of the environment as a number.
     if not isinstance(value, str) and type(value) is not int:
         raise ValueError(f"expected a text, found {kind(value)}; put it in quotes")
+    if not str(value).isascii() or not str(value).isprintable():
+        raise ValueError("a key has printable ASCII characters only: it is sent in a header")
     return str(value)
 
 
@@ -96,7 +105,7 @@ def _size(value: Any) -> int:
 
 def _route(value: Any) -> str:
     text = _text(value)
-    if not text.startswith("/") or any(c.isspace() for c in text):
+    if not text.startswith("/") or text.startswith("//") or any(c.isspace() for c in text):
         raise ValueError("expected a path on the target that starts with /, such as /metrics")
     return text
 
@@ -162,13 +171,14 @@ def _count(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise wrong("a whole number", value)
     if not 1 <= value <= 10**9:
-        raise ValueError(f"expected a whole number of at least 1, found {value}")
+        raise ValueError(f"expected a whole number from 1 to {10**9}, found {value}")
     return value
 
 
 _DURATION_SCHEMA = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$"}
 
 Text: TypeAlias = Annotated[Any, Read(_text, {"type": "string"})]
+Reason: TypeAlias = Annotated[Any, Read(_reason, {"type": "string", "minLength": 1})]
 Key: TypeAlias = Annotated[Any, Read(_key, {"type": "string"})]
 Duration: TypeAlias = Annotated[Any, Read(_positive_duration, _DURATION_SCHEMA)]
 ZeroDuration: TypeAlias = Annotated[Any, Read(_duration, _DURATION_SCHEMA)]
@@ -302,7 +312,7 @@ else:
 class XfailBlock(Written):
     """An announced failure."""
 
-    reason: Text = Field(description="Why it is known to fail.")
+    reason: Reason = Field(description="Why it is known to fail.")
     until: Day = Field(UNSET, description="From the day after, a failure counts again.")
 
 
@@ -366,7 +376,7 @@ class Assertion(Condition):
         UNSET,
         description="after the load (default), before it, or during it (its samples).",
     )
-    skip: Text = Field(UNSET, description="Do not judge this, for this reason.")
+    skip: Reason = Field(UNSET, description="Do not judge this, for this reason.")
     xfail: XfailBlock = Field(UNSET, description="A failure that is announced, and does not count.")
 
 
@@ -409,6 +419,16 @@ class DuringBlock(Written):
     every: Duration = Field(description="Between two samples, such as 500ms.")
 
 
+class CollectBlock(Written):
+    """How much to take from what has no end: a WebSocket, or a text/event-stream."""
+
+    frames: Count = Field(UNSET, description="Frames of a WebSocket, at most.")
+    events: Count = Field(UNSET, description="Events of a text/event-stream, at most.")
+    for_: Duration = Field(
+        UNSET, alias="for", description="How long at most; the frames or events that came count."
+    )
+
+
 class ReachableBlock(Written):
     """How much it matters that an endpoint can be read."""
 
@@ -421,6 +441,17 @@ class EndpointBlock(Written):
     get: Route = Field(UNSET, description="A path to GET.")
     post: Route = Field(UNSET, description="A path to POST `body` to.")
     body: Any = Field(UNSET, description="What to post; a mapping or list is sent as JSON.")
+    websocket: Route = Field(
+        UNSET,
+        description="A path to open a WebSocket at, with `collect`; needs the extra `websocket`.",
+    )
+    send: Any = Field(
+        UNSET,
+        description="A message for the WebSocket, or several; a text is sent as it is.",
+    )
+    collect: CollectBlock = Field(
+        UNSET, description="How much to take of a WebSocket, or with `format: events`."
+    )
     format: Format = Field(UNSET, description="How to read the payload; json unless given.")
     headers: Texts = Field(UNSET, description="Sent with this read, besides the target's.")
     timeout: Duration = Field(UNSET, description="For the whole read; the target's unless given.")
