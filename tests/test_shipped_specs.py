@@ -81,18 +81,6 @@ CAUGHT = [
         "dynamo: matched blocks are counted",
     ),
     case("counted-at-end", DYNAMO, "dynamo: a request is counted as soon as it is active"),
-    case("tokens-at-end", DYNAMO, "dynamo: the tokens of a request are counted while it runs"),
-    case(
-        "vanishing-cancellations", DYNAMO,
-        "dynamo: every request is counted", "dynamo: every failure is counted",
-        "prometheus: every request is counted",
-        follows=(
-            "dynamo: a request is counted as soon as it is active",
-            "dynamo: the total never falls",
-            "across: JSON and Prometheus count the same",
-        ),
-        settings=IMPATIENT,
-    ),
     case(
         "empty-histogram", DYNAMO,
         "prometheus: the first token of every answer is observed",
@@ -111,10 +99,6 @@ CAUGHT = [
         follows=(f"dynamo: {UNREADABLE}", f"prometheus: {UNREADABLE}", f"across: {UNREADABLE}"),
     ),
     # Cache and router
-    case(
-        "planned-speedup", KV,
-        "kv_cache: the actual time to first token is not shorter than the shortest the client saw",
-    ),
     case("empty-gauges", KV, "kv_cache: the tree holds the blocks of the workers"),
     case("constant-hit-rate", KV, "kv_cache: the hit rate is hits ÷ (hits + misses)"),
     case(
