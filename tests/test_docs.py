@@ -20,7 +20,6 @@ from types import ModuleType
 import pytest
 from demo_process import ROOT, demo
 
-from validator.cli import run_command
 from validator.decoders import DECODERS
 from validator.drivers import DRIVERS
 from validator.explain import topics
@@ -29,6 +28,7 @@ from validator.predicates import PREDICATES
 from validator.reporters import REPORTERS
 from validator.spec.parse import Overrides, parse
 from validator.spec.written import SpecFile
+from validator.verbs import VERBS
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
@@ -248,7 +248,7 @@ def test_the_readme_gives_each_way_in_as_one_command_in_its_own_block(command: s
 
 def test_the_readme_names_every_flag_of_run() -> None:
     text = README.read_text(encoding="utf-8")
-    flags = [option.opts[0] for option in run_command.params if option.param_type_name == "option"]
+    flags = [option.opts[0] for option in VERBS["run"].params if option.param_type_name == "option"]
     assert [flag for flag in flags if f"`{flag}" not in text and flag != "-q"] == []
 
 

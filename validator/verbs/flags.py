@@ -1,0 +1,118 @@
+"""The flags of `run`, which every verb that runs specs takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from validator.errors import UsageError
+
+if TYPE_CHECKING:
+    from validator.spec.parse import Overrides
+
+VACUOUS: Final = "vacuous"
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What was given on the command line, as text."""
+
+    url: str | None = None
+    requests: str | None = None
+    concurrency: str | None = None
+    timeout: str | None = None
+    variables: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    reports: tuple[str, ...] = ()
+    record: str | None = None
+    replay: str | None = None
+    fail_on: tuple[str, ...] = ()
+    quiet: bool = False
+
+
+def run_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the flags of `run`."""
+    options = (
+        click.option(
+            "--url", metavar="URL", help="Base URL of the target; a `server:` block is ignored."
+        ),
+        click.option("--requests", metavar="N", help="How many requests the load sends."),
+        click.option("--concurrency", metavar="N", help="How many are in flight at most."),
+        click.option("--timeout", metavar="DURATION", help="For the whole run, such as 90s."),
+        click.option(
+            "--var",
+            "variables",
+            metavar="NAME=VALUE",
+            multiple=True,
+            help="Set a variable of the spec.",
+        ),
+        click.option(
+            "--set",
+            "settings",
+            metavar="KEY=VALUE",
+            multiple=True,
+            help="Set any key of the spec, such as load.model=x.",
+        ),
+        click.option(
+            "--report",
+            "reports",
+            metavar="FORMAT[=PATH]",
+            multiple=True,
+            help="Also write a report: json, csv or table; to stdout without PATH.",
+        ),
+        click.option("--record", metavar="FILE", help="Keep everything seen, to judge it again."),
+        click.option("--replay", metavar="FILE", help="Judge a recording; no server is needed."),
+        click.option(
+            "--fail-on",
+            type=click.Choice(["critical", "warning", "info", VACUOUS]),
+            multiple=True,
+            help="What makes the run fail: the least severity (critical unless given), and vacuous "
+            "for passes that could not have failed.",
+        ),
+        click.option("-q", "--quiet", is_flag=True, help="Only what is wrong, and the result."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def overrides(flags: Flags, url: str | None) -> Overrides:
+    """Return what the flags set in a spec; *url* wins over the flag."""
+    from validator.spec.parse import Overrides, Setting
+
+    settings = [
+        Setting(label, keys, text)
+        for label, keys, text in (
+            ("--requests", ("load", "requests"), flags.requests),
+            ("--concurrency", ("load", "concurrency"), flags.concurrency),
+            ("--timeout", ("timeout",), flags.timeout),
+        )
+        if text is not None
+    ]
+    for word in flags.settings:
+        key, _, text = word.partition("=")
+        if not _ or not key:
+            raise UsageError(f"--set {word}: expected KEY=VALUE, such as load.model=x")
+        settings.append(Setting(f"--set {key}", tuple(key.split(".")), text))
+    return Overrides(
+        url=url or flags.url,
+        variables=tuple(_pair("--var", word) for word in flags.variables),
+        settings=tuple(settings),
+        free_port=_free_port,
+    )
+
+
+def _free_port() -> int:
+    from validator.server import free_port
+
+    return free_port()
+
+
+def _pair(flag: str, word: str) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not equals or not name:
+        raise UsageError(f"{flag} {word}: expected NAME=VALUE")
+    return name, value

@@ -1,0 +1,38 @@
+"""`validator lint`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from validator.errors import SpecProblems
+from validator.verbs.base import count, leave, verb
+from validator.verbs.flags import Flags
+from validator.verbs.specs import load
+
+if TYPE_CHECKING:
+    from validator.spec.model import Spec
+
+
+@verb("lint")
+@click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+def lint(specs: tuple[str, ...]) -> None:
+    """Check specs without any server: everything wrong with them, and where."""
+    from validator.bundled import located
+
+    good = True
+    for path in located(specs):
+        try:
+            spec = load(path, Flags())
+        except SpecProblems as problems:
+            good = False
+            click.echo(problems.drawn(), err=True)
+        else:
+            click.echo(f"{path}: {count(_assertions(spec), 'assertion')}, no problem")
+    leave(0 if good else SpecProblems.exit_code)
+
+
+def _assertions(spec: Spec) -> int:
+    own = sum(len(e.assertions) for e in spec.endpoints) + len(spec.assertions)
+    return own + (len(spec.load.assertions) if spec.load else 0)

@@ -1,0 +1,76 @@
+"""Where reports go, and the terminal they are drawn on."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from validator.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from validator.records.verdict import Report
+
+
+@dataclass(slots=True)
+class Output:
+    """Where reports go: formats with their paths, `-` for stdout."""
+
+    to_files: list[tuple[str, Path]] = field(default_factory=list)
+    to_stdout: str | None = None
+
+
+def chosen(words: Sequence[str]) -> Output:
+    """Return where the reports of `--report` go; raise `UsageError` for what cannot be."""
+    from validator.files import check_writable
+    from validator.registry import suggest
+    from validator.reporters import REPORTERS
+
+    output = Output()
+    for word in words:
+        name, _, path = word.partition("=")
+        if name not in REPORTERS:
+            raise UsageError(f"--report {name}: {suggest(name, REPORTERS, 'formats')}")
+        if path and path != "-":
+            check_writable(Path(path))
+            output.to_files.append((name, Path(path)))
+        elif output.to_stdout is not None:
+            raise UsageError(
+                "two reports without a path would mix on stdout: give --report FORMAT=PATH"
+            )
+        else:
+            output.to_stdout = name
+    return output
+
+
+def show(reports: list[Report], output: Output, *, quiet: bool) -> None:
+    """Draw the tables, and write every report that was chosen."""
+    from validator.files import write
+    from validator.reporters import REPORTERS
+    from validator.reporters.table import tables
+
+    # A report on stdout is for a program; what people read then goes where progress went.
+    screen = console(stderr=output.to_stdout is not None)
+    screen.print(tables(reports, screen.width, quiet=quiet))
+    if output.to_stdout is not None:
+        click.echo(REPORTERS[output.to_stdout](reports), nl=False)
+    for name, path in output.to_files:
+        write(path, REPORTERS[name](reports))
+
+
+def console(*, stderr: bool) -> Console:
+    """Return the terminal, or what stands in for it."""
+    from rich.console import Console
+
+    from validator.reporters.table import THEME
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else 100
+    return Console(stderr=stderr, theme=THEME, highlight=False, width=width)

@@ -1,0 +1,108 @@
+"""`validator run`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from validator.errors import UsageError
+from validator.verbs.base import INTERRUPTED, leave, verb
+from validator.verbs.flags import VACUOUS, Flags, run_flags
+from validator.verbs.output import chosen, console, show
+from validator.verbs.specs import loaded
+
+if TYPE_CHECKING:
+    from validator.records.recording import Recording
+    from validator.records.verdict import Report, Severity
+    from validator.spec.model import Spec
+
+
+@verb("run")
+@click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+@run_flags
+def run_command(specs: tuple[str, ...], **flags: Any) -> None:
+    """Run specs: files, folders, globs or bundled names such as those of `validator list`."""
+    from validator.bundled import located
+
+    leave(perform(located(specs), Flags(**flags)))
+
+
+def perform(paths: Sequence[Path], flags: Flags, url: str | None = None) -> int:
+    """Run every spec and show the reports; return the exit code."""
+    from validator.records.verdict import Severity
+
+    output = chosen(flags.reports)
+    if len(paths) > 1 and (flags.record or flags.replay):
+        raise UsageError("--record and --replay go with one spec")
+    if flags.record and flags.replay:
+        raise UsageError("--record keeps what a run sees, and --replay sees nothing new: give one")
+    if flags.record is not None:
+        from validator.files import check_writable
+
+        check_writable(Path(flags.record))
+    specs = loaded(paths, flags, url)
+    severities = [Severity(word) for word in flags.fail_on if word != VACUOUS]
+    fail_on = min(severities, default=Severity.CRITICAL, key=lambda s: s.rank)
+    reports: list[Report] = []
+    for spec in specs:
+        report = _one(spec, flags, fail_on)
+        reports.append(report)
+        if report.exit_code == INTERRUPTED:
+            break
+    show(reports, output, quiet=flags.quiet)
+    return max(report.exit_code for report in reports)
+
+
+def _one(spec: Spec, flags: Flags, fail_on: Severity) -> Report:
+    """Run or replay one spec."""
+    from validator.conclusion import conclude
+
+    vacuous = VACUOUS in flags.fail_on
+    if flags.replay is not None:
+        from validator.recording import read
+
+        return conclude(spec, read(flags.replay), fail_on=fail_on, fail_on_vacuous=vacuous)
+    recording = _watched(spec, flags)
+    if flags.record is not None:
+        from validator.files import write
+        from validator.recording import written
+        from validator.redaction import Redaction
+
+        write(Path(flags.record), written(Redaction(spec.secrets).record(recording)))
+    return conclude(spec, recording, fail_on=fail_on, fail_on_vacuous=vacuous)
+
+
+def _watched(spec: Spec, flags: Flags) -> Recording:
+    """Run *spec* with its progress on stderr; Ctrl-C ends it early, a second one at once."""
+    import asyncio
+    import signal
+
+    from validator.progress import shown
+    from validator.run import Silent, run
+
+    async def go(listener: Any) -> Recording:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        # All of these end a process at once, and would leave a started server behind.
+        names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
+        numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+        def interrupt() -> None:
+            stop.set()
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+        for number in numbers:
+            try:
+                loop.add_signal_handler(number, interrupt)
+            except NotImplementedError:  # Windows: Ctrl-C raises KeyboardInterrupt, and main ends
+                break
+        return await run(spec, listener=listener, interrupt=stop)
+
+    if flags.quiet:
+        return asyncio.run(go(Silent()))
+    with shown(console(stderr=True), spec.load.requests if spec.load else 0) as listener:
+        return asyncio.run(go(listener))
