@@ -135,6 +135,7 @@ def test_a_good_response_is_ok(name, case):
     assert found.ok, found.detail
     counts = [found.prompt_tokens, found.completion_tokens, found.cached_tokens]
     assert counts == case["tokens"]
+    assert "reasons" not in case or [*found.finish_reasons] == case["reasons"]
     assert found.chunks == case.get("chunks", 0)
     assert found.sent < found.last_token <= found.done
     if "events" in case:

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from validator.ledger import ledger
+from validator.ledger import ledger, look
+from validator.query import compiled
 from validator.records.load import Exchange, LoadResult
 
 LATENCIES = ("ttft_ms", "ttfc_ms", "itl_ms", "tpot_ms", "latency_ms", "wall_ms")
@@ -142,6 +143,7 @@ def test_an_empty_load_has_counts_but_no_figures():
 def test_the_ledger_has_every_promised_key():
     assert set(ledger(LoadResult(()))) == {
         *("sent", "ok", "failed", "success_rate", "duration_s", "outcomes", "errors"),
+        "finish_reasons",
         *("requests_per_s", "tokens_per_s", "tokens", "chunks", "models", "in_flight_max"),
         *LATENCIES,
         "client",
@@ -184,3 +186,47 @@ def test_a_hundred_thousand_exchanges_are_no_burden():
         assert time.process_time() - before < 3
     assert found["tokens"]["completion"] == 1_100_000
     assert found["itl_ms"]["count"] == 1_000_000
+
+
+def ended(*outcomes, reasons=()):
+    return ledger(
+        LoadResult(
+            tuple(
+                Exchange(n, "m", 0.0, 0.0, 1.0, outcome, finish_reasons=tuple(reasons))
+                for n, outcome in enumerate(outcomes)
+            )
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    "path,found",
+    [
+        ("$.outcomes.status_429", [1]),
+        ("$.outcomes.status_503", [0]),
+        ("$.outcomes.timeout", [0]),
+        ("$.outcomes['connect']", [0]),
+        ("$.outcomes.made_up", []),
+        ("$.outcomes.status_999", []),
+        ("$.outcomes.timeout.x", []),
+        ("$.outcomes[0]", []),
+        ("$.errors.timeout", []),
+        ("$.nothing.timeout", []),
+        ("$.finish_reasons.stop", [4]),
+        ("$.finish_reasons.length", [0]),
+        ("$.finish_reasons.eos", []),
+        ("$.outcomes[*]", [2, 1]),
+    ],
+)
+def test_a_class_that_never_happened_counts_zero_and_nothing_else_does(path, found):
+    document = ended("ok", "status_429", "ok", reasons=("stop", "stop"))
+    assert [match.value for match in look(compiled(path), document)] == found
+    assert all(match.path in (path, "$.outcomes.connect") for match in look(compiled(path), {}))
+
+
+def test_of_endless_kinds_of_finish_reasons_some_are_kept_and_all_are_counted():
+    found = ended(*["ok"] * 2, reasons=[f"{'x' * 99}{n}" for n in range(50)])["finish_reasons"]
+    assert found == {"x" * 60: 100}
+    found = ended("ok", reasons=[str(n) for n in range(50)])["finish_reasons"]
+    assert len(found) == 21
+    assert found["other"] == 30

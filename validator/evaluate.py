@@ -9,6 +9,7 @@ from typing import assert_never
 
 from validator.expressions import ExpressionError, Term
 from validator.judgement import answer, asks_change, first_bad
+from validator.ledger import look
 from validator.query import Match, Query, compiled
 from validator.records.observation import Observations, Unreadable
 from validator.records.verdict import ACROSS, LOAD, REACHABLE, Severity, Status, Verdict
@@ -109,7 +110,8 @@ class Judge:
         if self.ledger is None:
             found = Answer(Holding.UNDECIDABLE, "no ledger", "the load was not sent")
             return self._concluded(assertion, found)
-        matches = assertion.query.select(self.ledger)
+        assert isinstance(assertion.query, Query)  # the ledger is no Prometheus page
+        matches = look(assertion.query, self.ledger)
         asked = subject(
             matches, Missing("the ledger has no before"), single=assertion.query.definite
         )
@@ -237,7 +239,7 @@ class Judge:
     def facts(self) -> Facts:
         """What measures and references need."""
         if self._facts is None:
-            self._facts = Facts(lambda r: r.resolved(self.ledger), self._duration())
+            self._facts = Facts(lambda r: r.resolved(self.ledger, look), self._duration())
         return self._facts
 
     def _duration(self) -> float | None:
@@ -264,7 +266,7 @@ class Judge:
 
     def _ledger_value(self, text: str) -> Json:
         query = compiled("$" + text.removeprefix("load"))
-        return Reference(f"${{{text}}}", (query,)).resolved(self.ledger)
+        return Reference(f"${{{text}}}", (query,)).resolved(self.ledger, look)
 
     def _term(self, term: Term, endpoint: str, query: Query | Selector) -> Json:
         """Return the value of a term: one of a definite path, else a list; raise ValueError."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
+import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
 from validator import stats
-from validator.query import Query
-from validator.records.load import OK, Exchange, LoadResult
+from validator.query import Match, Query, child, compiled
+from validator.records.load import OK, OUTCOMES, Exchange, LoadResult
 from validator.registry import suggest
 from validator.values import Json
 
@@ -19,8 +20,15 @@ MS: Final = 1000
 DETAILS: Final = 5
 """Different details that are kept for each class of failure."""
 
-_BY_NAME = {"outcomes", "models", "errors"}
+REASONS: Final = 20
+"""Different finish reasons that are kept; the rest are counted under `other`."""
+
+_BY_NAME = {"outcomes", "models", "errors", "finish_reasons"}
 """Fields whose own fields depend on the load."""
+_LONGEST = 60
+_STATUS = re.compile(r"status_[1-5]\d\d")
+_REASONS = ("stop", "length", "tool_calls", "content_filter", "function_call")
+"""The finish reasons of the OpenAI API."""
 
 
 def ledger(result: LoadResult) -> dict[str, Json]:
@@ -40,6 +48,7 @@ def ledger(result: LoadResult) -> dict[str, Json]:
         "duration_s": duration,
         "outcomes": {OK: len(good), **dict(sorted(outcomes.items()))},
         "errors": _errors(sent),
+        "finish_reasons": _reasons(good),
         "requests_per_s": _rate(len(good), duration),
         "tokens_per_s": _rate(tokens["completion"], duration),
         "tokens": {**tokens, "source": _source(good)},
@@ -100,6 +109,16 @@ def _errors(sent: Iterable[Exchange]) -> dict[str, Json]:
     return {**found}
 
 
+def _reasons(good: Iterable[Exchange]) -> dict[str, Json]:
+    """Count why choices ended; what a server says is cut, and kept of so many kinds only."""
+    counts: Counter[str] = Counter()
+    for exchange in good:
+        for said in exchange.finish_reasons:
+            reason = said[:_LONGEST]
+            counts[reason if reason in counts or len(counts) < REASONS else "other"] += 1
+    return {**dict(sorted(counts.items()))}
+
+
 def _times(seconds: Iterable[float | None]) -> dict[str, Json]:
     every = list(seconds)
     known = [value for value in every if value is not None]
@@ -118,21 +137,47 @@ def _lag(lags: tuple[float, ...]) -> dict[str, Json]:
     return {name: summary[name] for name in ("p50", "p99", "max")}
 
 
+def look(query: Query, document: Json) -> tuple[Match, ...]:
+    """Return what *query* selects from a ledger; a class that never happened counts 0."""
+    found = query.select(document)
+    if found or not query.definite or len(query.keys) < 2:  # noqa: PLR2004 - a field and a class
+        return found
+    *way, field, name = query.keys
+    counted = (field == "outcomes" and _is_outcome(name)) or (
+        field == "finish_reasons" and name in _REASONS
+    )
+    if not counted or not compiled(functools.reduce(child, (*way, field), "$")).select(document):
+        return ()
+    return (Match(functools.reduce(child, query.keys, "$"), 0),)
+
+
+def _is_outcome(name: str | int) -> bool:
+    return name in OUTCOMES or _STATUS.fullmatch(str(name)) is not None
+
+
 def unknown_field(query: Query) -> tuple[str, str] | None:
     """Return the first key of *query* that no ledger has, and a hint; None if all are known.
 
     A misspelt field is then found when the spec is read, and not after a load.
     """
     here: Json = _example()
-    for key in query.keys:
+    for at, key in enumerate(query.keys):
         if not isinstance(here, dict):
             return str(key), "that is a number, and has no fields"
         if key not in here:
             return str(key), suggest(str(key), here, "fields")
         if key in _BY_NAME:
-            return None
+            return _unknown_class(query.keys[at + 1 :]) if key == "outcomes" else None
         here = here[str(key)]
     return None
+
+
+def _unknown_class(rest: tuple[str | int, ...]) -> tuple[str, str] | None:
+    """Return the outcome that *rest* begins with if no request ever has it, and a hint."""
+    name = rest[0] if rest else OK
+    if _is_outcome(name):
+        return None
+    return f"outcomes.{name}", suggest(str(name), (*OUTCOMES, "status_429"), "outcomes")
 
 
 @functools.cache

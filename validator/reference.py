@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from validator.query import Query, QueryError, compiled
+from validator.query import Match, Query, QueryError, compiled
 from validator.values import Json, brief, kind
 
 PATTERN = re.compile(r"(?<!\$)\$\{\s*load((?:\.|\[)[^}]*)\}")
 
 Resolve: TypeAlias = "Callable[[Reference], Json]"
+Look: TypeAlias = "Callable[[Query, Json], Sequence[Match]]"
+"""Selects from the ledger."""
 
 
 class UnresolvedError(ValueError):
@@ -36,23 +38,13 @@ class Reference:
         """The names it refers to, as a person writes them: `load.ok`."""
         return ", ".join(_name(q) for q in self.queries)
 
-    def resolved(self, ledger: Json) -> Json:
-        """Return the value in *ledger*; raise `UnresolvedError` when it is not there."""
-        found = [self._one(query, ledger) for query in self.queries]
+    def resolved(self, ledger: Json, look: Look = Query.select) -> Json:
+        """Return the value that *look* finds in *ledger*; raise `UnresolvedError` if none."""
+        found = [_one(query, ledger, look) for query in self.queries]
         if self.whole:
             return found[0]
         values = iter(found)
         return PATTERN.sub(lambda _: _text(next(values)), self.text).replace("$${", "${")
-
-    def _one(self, query: Query, ledger: Json) -> Json:
-        if ledger is None:
-            raise UnresolvedError(f"{_name(query)} is unknown: no load was sent")
-        matches = query.select(ledger)
-        if not matches:
-            raise UnresolvedError(f"the ledger has no {_name(query)}")
-        if matches[0].value is None:
-            raise UnresolvedError(f"{_name(query)} was not measured in this load")
-        return matches[0].value
 
 
 def reference(text: str) -> Reference | None:
@@ -65,6 +57,17 @@ def reference(text: str) -> Reference | None:
         if not query.definite:
             raise QueryError(f"{_name(query)} must name one value")
     return Reference(text, queries)
+
+
+def _one(query: Query, ledger: Json, look: Look) -> Json:
+    if ledger is None:
+        raise UnresolvedError(f"{_name(query)} is unknown: no load was sent")
+    matches = look(query, ledger)
+    if not matches:
+        raise UnresolvedError(f"the ledger has no {_name(query)}")
+    if matches[0].value is None:
+        raise UnresolvedError(f"{_name(query)} was not measured in this load")
+    return matches[0].value
 
 
 def _name(query: Query) -> str:

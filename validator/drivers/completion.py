@@ -19,8 +19,8 @@ class Completion(Reply):
 
     choices: int = 1
     """How many were asked for (`n`)."""
-    finished: dict[int, bool] = field(default_factory=dict)
-    """Each choice seen, and whether it has a finish_reason."""
+    finished: dict[int, str] = field(default_factory=dict)
+    """Each choice seen, and its finish_reason, empty as long as there is none."""
     spoke: set[int] = field(default_factory=set)
     """The choices that had content."""
 
@@ -32,7 +32,7 @@ class Completion(Reply):
         return any([self._choice(i, c, whole=whole) for i, c in enumerate(choices)])  # noqa: C419
 
     def check(self) -> None:
-        lacking = sorted(index for index, ended in self.finished.items() if not ended)
+        lacking = sorted(index for index, reason in self.finished.items() if not reason)
         if lacking:
             raise ExchangeError("truncated", f"no finish_reason for choice {lacking[0]}")
         if len(self.finished) < self.choices:
@@ -40,6 +40,10 @@ class Completion(Reply):
             raise ExchangeError("truncated", said)
         if silent := sorted(self.finished.keys() - self.spoke):
             raise ExchangeError("empty", f"no content in choice {silent[0]}")
+
+    @property
+    def finish_reasons(self) -> tuple[str, ...]:
+        return tuple(reason for _, reason in sorted(self.finished.items()) if reason)
 
     def has_content(self, choice: dict[str, Json], *, whole: bool) -> bool:
         """Say whether *choice* has text, reasoning or a tool call; a role is neither."""
@@ -52,8 +56,8 @@ class Completion(Reply):
         if not isinstance(index, int) or isinstance(index, bool):
             raise ExchangeError("malformed", f"index: a number was due, not {kind(index)}")
         reason = choice.get("finish_reason")
-        ended = isinstance(reason, str) and bool(reason)
-        self.finished[index] = self.finished.get(index, False) or ended
+        said = reason if isinstance(reason, str) else ""
+        self.finished[index] = self.finished.get(index) or said
         content = self.has_content(choice, whole=whole)
         if content:
             self.spoke.add(index)

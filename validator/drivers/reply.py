@@ -42,6 +42,11 @@ class Reply:
         del document, whole
         return False  # to some kinds of reply, a document is no content
 
+    @property
+    def finish_reasons(self) -> tuple[str, ...]:
+        """Why each choice ended, for the kinds of reply that have choices."""
+        return ()
+
     def check(self) -> None:
         """Raise unless the response, now over and with content in it, is a good one."""
 

@@ -106,6 +106,7 @@ class HttpSender:
             completion_tokens=tokens,
             cached_tokens=reply.cached_tokens,
             token_source=source,
+            finish_reasons=reply.finish_reasons,
         )
 
     async def _ask(self, request: Request, reply: Reply) -> float:

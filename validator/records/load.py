@@ -10,6 +10,11 @@ TokenSource: TypeAlias = Literal["usage", "chunks"]
 
 OK = "ok"
 CANCELLED = "cancelled"
+OUTCOMES = (
+    OK, "timeout", "connect", "reset", "truncated", "empty", "malformed", "api_error",
+    CANCELLED, "client_error",
+)  # fmt: skip
+"""How a request may end, besides `status_429` and the like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,8 @@ class Exchange:
     completion_tokens: int | None = None
     cached_tokens: int | None = None
     token_source: TokenSource | None = None
+    finish_reasons: tuple[str, ...] = ()
+    """Why each choice ended, as the server says."""
 
     @property
     def ok(self) -> bool:
