@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 
 from validator.records.verdict import Report
@@ -16,9 +17,17 @@ COLUMNS = (
 )  # fmt: skip
 
 
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+"""What begins a formula, also in the full width that some spreadsheets read alike."""
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
+"""What may begin with a sign all the same: a number stays one that can be added up."""
+
+
 @reporter("csv")
 def render(reports: Sequence[Report]) -> str:
     """One row per verdict, for spreadsheets; no cell can be taken for a formula.
+
+    A cell that would be one begins with an apostrophe; a negative number stays a number.
 
     ```yaml
     # validator run SPEC --report csv=verdicts.csv
@@ -41,14 +50,6 @@ def render(reports: Sequence[Report]) -> str:
 def _harmless(cell: str) -> str:
     """Return *cell* so that no spreadsheet computes it: `=HYPERLINK(…)` came from the wire."""
     cell = printable(cell)
-    if cell[:1] in ("=", "+", "-", "@", "\t", "\r") and not _is_number(cell):
+    if cell.startswith(_FORMULA) and not _NUMBER.fullmatch(cell):
         return "'" + cell
     return cell
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True

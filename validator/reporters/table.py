@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
@@ -13,9 +12,21 @@ from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
 
-from validator.records.verdict import ACROSS, LOAD, REACHABLE, Report, Severity, Status, Verdict
+from validator.records.verdict import LOAD, REACHABLE, Report, Severity, Status, Verdict
 from validator.reporters.base import reporter
-from validator.values import is_number, printable
+from validator.reporters.figures import request_lines
+from validator.reporters.wording import (
+    counts,
+    found,
+    full_name,
+    mark,
+    notes,
+    place,
+    sections,
+    silent,
+    word,
+)
+from validator.values import printable
 
 THEME = Theme(
     {
@@ -36,7 +47,7 @@ _WIDE = 110
 """Columns from which on notes get a column of their own."""
 _NARROWEST = 40
 _MOST_REASONS = 4
-_NAMES = {LOAD: "Load", ACROSS: "Across endpoints"}
+_STYLES = {Severity.CRITICAL: "failed", Severity.WARNING: "warned", Severity.INFO: "informed"}
 
 
 @reporter("table")
@@ -68,67 +79,9 @@ def _run(report: Report, width: int) -> Iterator[RenderableType]:
     yield Text()
     yield _line((printable(report.title), "head"), ("  ", ""), (printable(report.target), "muted"))
     if isinstance(report.load, dict):
-        yield from _requests(report.load, width)
-    for section, verdicts in _sections(report).items():
+        yield from (_wrapped(line, width, 1, 11) for line in request_lines(report.load))
+    for section, verdicts in sections(report).items():
         yield from _section(section, verdicts, width, len(report.verdicts))
-
-
-def _sections(report: Report) -> dict[str, list[Verdict]]:
-    found: dict[str, list[Verdict]] = {}
-    for verdict in report.verdicts:
-        found.setdefault(verdict.section, []).append(verdict)
-    return found
-
-
-# The request summary
-
-
-def _requests(ledger: dict[str, Any], width: int) -> Iterator[RenderableType]:
-    sent, ok = ledger.get("sent", 0), ledger.get("ok", 0)
-    rate = f" ({100 * ok / sent:.3g} %)" if sent else ""
-    first = (
-        f"Requests  {ok} of {sent} succeeded{rate}"
-        f" in {_seconds(ledger.get('duration_s'))}"
-        f", {_unit(ledger.get('requests_per_s'), 'requests/s')}"
-        f", {_unit(ledger.get('tokens_per_s'), 'tokens/s')}"
-    )
-    tokens = ledger.get("tokens", {})
-    each = tokens.get("completion") / ok if ok and is_number(tokens.get("completion")) else None
-    averages = (
-        f"Average   duration {_ms(_at(ledger, 'wall_ms', 'mean'))}"
-        f", TTFT {_ms(_at(ledger, 'ttft_ms', 'mean'))}"
-        f", {_unit(each, 'tokens a request')}"
-    )
-    spread = [
-        f"{label} p50 {_ms(_at(ledger, key, 'p50'))} p99 {_ms(_at(ledger, key, 'p99'))}"
-        for label, key in (("TTFT", "ttft_ms"), ("ITL", "itl_ms"), ("latency", "latency_ms"))
-        if _at(ledger, key, "p50") is not None
-    ]
-    lines = [first, averages, *([f"Spread    {', '.join(spread)}"] if spread else [])]
-    for outcome, count in ledger.get("outcomes", {}).items():
-        if outcome != "ok":
-            examples = ledger.get("errors", {}).get(outcome, [])
-            example = f": {printable(examples[0])}" if examples else ""
-            lines.append(f"Failed    {count} × {printable(outcome)}{example}")
-    yield from (_wrapped(line, width, 1, 11) for line in lines)
-
-
-def _at(ledger: dict[str, Any], key: str, name: str) -> Any:
-    return ledger.get(key, {}).get(name)
-
-
-def _seconds(value: Any) -> str:
-    return f"{value:.2f} s" if is_number(value) else "unknown time"
-
-
-def _ms(value: Any) -> str:
-    if not is_number(value):
-        return "unknown"
-    return f"{value / 1000:.2f} s" if value >= 1000 else f"{value:.1f} ms"  # noqa: PLR2004 - ms in a second
-
-
-def _unit(value: Any, unit: str) -> str:
-    return f"{value:.1f} {unit}" if is_number(value) else f"unknown {unit}"
 
 
 # A table per endpoint
@@ -138,13 +91,12 @@ def _section(
     section: str, verdicts: list[Verdict], width: int, total: int
 ) -> Iterator[RenderableType]:
     passed = sum(v.status is Status.PASS for v in verdicts)
-    heading = _NAMES.get(section, printable(section))
     style = "passed" if not any(v.bad for v in verdicts) else "failed"
     if style == "failed" and not any(v.bad and v.severity is Severity.CRITICAL for v in verdicts):
         style = "warned"
     yield Text()
     yield _line(
-        (heading, "head"),
+        (place(section), "head"),
         (f"  {passed} of {len(verdicts)} passed ({100 * passed / len(verdicts):.0f} %)", style),
     )
     shown, hidden = verdicts, 0
@@ -167,9 +119,9 @@ def _table(verdicts: list[Verdict], width: int) -> Table:
     for heading, share in zip(("assertion", "expected", "actual", "note"), shares, strict=False):
         grid.add_column(heading, width=int(room * share), overflow="fold")
     for verdict in verdicts:
-        mark, style = _mark(verdict)
+        style = _style(verdict)
         cells = [
-            Text(mark, style),
+            Text(mark(verdict), style),
             Text(printable(verdict.name)),
             Text(printable(verdict.expected)),
             Text(printable(verdict.actual), style),
@@ -180,26 +132,18 @@ def _table(verdicts: list[Verdict], width: int) -> Table:
     return grid
 
 
-def _mark(verdict: Verdict) -> tuple[str, str]:
+def _style(verdict: Verdict) -> str:
     match verdict.status:
         case Status.PASS:
-            return ("○", "muted") if verdict.vacuous else ("✓", "passed")
-        case Status.SKIP:
-            return "-", "muted"
-        case Status.XFAIL:
-            return "x", "muted"
+            return "muted" if verdict.vacuous else "passed"
+        case Status.SKIP | Status.XFAIL:
+            return "muted"
         case Status.FAIL | Status.ERROR:
-            return {
-                Severity.CRITICAL: ("✗", "failed"),
-                Severity.WARNING: ("⚠", "warned"),
-                Severity.INFO: ("ℹ", "informed"),
-            }[verdict.severity]
+            return _STYLES[verdict.severity]
 
 
 def _note(verdict: Verdict) -> str:
-    said = "" if verdict.note == "nothing at that path" else verdict.note  # as "absent" says
-    text = "; ".join(part for part in (said, "vacuous" if verdict.vacuous else "") if part)
-    return "\n".join(map(printable, text.split("\n")))  # one line per violation of a page
+    return "\n".join(notes(verdict))
 
 
 # The result, with its reasons
@@ -209,22 +153,19 @@ def _result(report: Report, width: int) -> Iterator[RenderableType]:
     bad = sorted(
         report.speaking(v for v in report.verdicts if v.bad), key=lambda v: -v.severity.rank
     )
-    silent = report.consequences
     if bad:
         yield Text()
         yield _line(("What is wrong", "head"))
         for verdict in bad[:MOST_BAD]:
             yield from _problem(verdict, width)
-            if verdict.name == REACHABLE and silent[verdict.section]:
-                count = silent[verdict.section]
-                noun = "assertion" if count == 1 else f"{count} assertions"
-                yield Text(f"   its {noun} could not be judged")
+            if lost := silent(report, verdict):
+                yield Text(f"   {lost}")
         if len(bad) > MOST_BAD:
             yield Text(f" … and {len(bad) - MOST_BAD} more", "muted")
     for verdict in [v for v in report.verdicts if v.status in (Status.XFAIL, Status.SKIP)][
         :MOST_BAD
     ]:
-        text = f"{_mark(verdict)[0]} {verdict.status}: {_name(verdict)}: {_note(verdict)}"
+        text = f"{mark(verdict)} {verdict.status}: {full_name(verdict)}: {_note(verdict)}"
         yield _wrapped(text, width, 1, 3, "muted")
     if report.remarks:
         yield Text()
@@ -239,18 +180,16 @@ def _problem(verdict: Verdict, width: int) -> Iterator[RenderableType]:
 
     What is merely good to know gets one.
     """
-    mark, style = _mark(verdict)
-    found, expected = printable(verdict.actual), printable(verdict.expected)
+    style = _style(verdict)
+    named = f"{mark(verdict)} {full_name(verdict)}"
     if verdict.severity is Severity.INFO:
-        text = f"{mark} {_name(verdict)}: {found}, expected {expected}"
+        text = f"{named}: {_claimed(verdict)}"
         first, *others = f"{text}: {note}".split("\n") if (note := _note(verdict)) else [text]
         yield _wrapped(first, width, 1, 3, style)
         yield from (_wrapped(line, width, 3, 5, style) for line in others)
         return
-    yield _line(
-        (f" {mark} {_name(verdict)}", style), (f"  {verdict.severity} {verdict.status}", "muted")
-    )
-    yield _wrapped(f"found {found}; expected {expected}", width, 3, 5)
+    yield _line((f" {named}", style), (f"  {verdict.severity} {verdict.status}", "muted"))
+    yield _wrapped(found(verdict), width, 3, 5)
     for line in filter(None, _note(verdict).split("\n")):
         yield _wrapped(line, width, 3, 5)
     where = str(verdict.span) if verdict.span.file else "implied"
@@ -259,32 +198,21 @@ def _problem(verdict: Verdict, width: int) -> Iterator[RenderableType]:
     yield _wrapped(printable(where + path + why), width, 3, 5, "muted")
 
 
-def _name(verdict: Verdict) -> str:
-    place = _NAMES.get(verdict.section, verdict.section)
-    return printable(f"{place}: {verdict.name}")
+def _claimed(verdict: Verdict) -> str:
+    return f"{printable(verdict.actual)}, expected {printable(verdict.expected)}"
 
 
 def _rates(report: Report, width: int) -> Text:
     parts = []
-    for section, verdicts in _sections(report).items():
+    for section, verdicts in sections(report).items():
         passed = sum(v.status is Status.PASS for v in verdicts)
-        parts.append(f"{_NAMES.get(section, printable(section))} {passed}/{len(verdicts)}")
+        parts.append(f"{place(section)} {passed}/{len(verdicts)}")
     return _wrapped("Passed  " + ", ".join(parts), width, 0, 8)
 
 
 def _outcome(report: Report, width: int) -> Iterator[RenderableType]:
-    tally = report.tally
-    vacuous = f" ({report.vacuous} of them vacuous)" if report.vacuous else ""
-    counts = ", ".join(
-        f"{tally[s]} {s}{vacuous if s is Status.PASS else ''}" for s in Status if tally[s]
-    )
-    if report.interrupted:
-        word, style = report.interrupted.upper(), "failed"
-    else:
-        word, style = ("PASSED", "passed") if report.passed else ("FAILED", "failed")
-    yield _line(
-        (word, style), (f"  {counts or 'nothing was judged'} in {report.elapsed:.1f} s", "")
-    )
+    style = "passed" if report.passed else "failed"
+    yield _line((word(report), style), (f"  {counts(report)} in {report.elapsed:.1f} s", ""))
     # What shows its cause comes first: that is what a reader wants to know.
     breaking = sorted(
         report.speaking(report.breaking),
@@ -292,10 +220,8 @@ def _outcome(report: Report, width: int) -> Iterator[RenderableType]:
     )
     for verdict in breaking[:_MOST_REASONS]:
         cause = f": {_note(verdict)}" if _note(verdict) else ""
-        text = (
-            f"{_name(verdict)}: {printable(verdict.actual)}, expected {printable(verdict.expected)}"
-        )
-        yield _wrapped(f"because {text}{cause}", width, 2, 4)
+        text = f"because {full_name(verdict)}: {_claimed(verdict)}{cause}"
+        yield _wrapped(text, width, 2, 4)
     if len(breaking) > _MOST_REASONS:
         yield Text(f"  and {len(breaking) - _MOST_REASONS} more reasons")
 
@@ -305,8 +231,8 @@ def _suite(reports: Sequence[Report]) -> Iterator[RenderableType]:
     yield _line((f"{len(reports)} specs", "head"))
     for report in reports:
         style = "passed" if report.passed else "failed"
-        word = "passed" if report.passed else "FAILED"
-        yield _line((f" {word}  ", style), (printable(report.title), ""))
+        result = "passed" if report.passed else "FAILED"
+        yield _line((f" {result}  ", style), (printable(report.title), ""))
 
 
 def _line(*parts: tuple[str, str]) -> Text:

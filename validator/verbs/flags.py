@@ -61,7 +61,8 @@ def run_flags(command: Callable[..., None]) -> Callable[..., None]:
             "reports",
             metavar="FORMAT[=PATH]",
             multiple=True,
-            help="Also write a report: json, csv or table; to stdout without PATH.",
+            help="Also write a report: json, junit, markdown …, as `validator explain` lists; "
+            "to stdout without PATH.",
         ),
         click.option("--record", metavar="FILE", help="Keep everything seen, to judge it again."),
         click.option("--replay", metavar="FILE", help="Judge a recording; no server is needed."),

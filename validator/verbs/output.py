@@ -40,6 +40,8 @@ def chosen(words: Sequence[str]) -> Output:
             raise UsageError(f"--report {name}: {suggest(name, REPORTERS, 'formats')}")
         if path and path != "-":
             check_writable(Path(path))
+            if any(Path(path).resolve() == other.resolve() for _, other in output.to_files):
+                raise UsageError(f"--report {word}: two reports do not fit into one file")
             output.to_files.append((name, Path(path)))
         elif output.to_stdout is not None:
             raise UsageError(
