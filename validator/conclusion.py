@@ -24,7 +24,7 @@ def conclude(
         spec,
         recording.observations,
         recording.ledger,
-        _day(recording.started),
+        day(recording.started),
         interrupted=bool(recording.interrupted),
     )
     report = Report(
@@ -44,7 +44,8 @@ def conclude(
     return Redaction(spec.secrets).record(report)
 
 
-def _day(started: str) -> date:
+def day(started: str) -> date:
+    """Return the day of a recording: announcements are good until a day."""
     try:
         return datetime.fromisoformat(started).date()
     except ValueError:

@@ -65,7 +65,7 @@ def _one(spec: Spec, flags: Flags, fail_on: Severity) -> Report:
         from validator.recording import read
 
         return conclude(spec, read(flags.replay), fail_on=fail_on, fail_on_vacuous=vacuous)
-    recording = _watched(spec, flags)
+    recording = watched(spec, flags)
     if flags.record is not None:
         from validator.files import write
         from validator.recording import written
@@ -75,7 +75,7 @@ def _one(spec: Spec, flags: Flags, fail_on: Severity) -> Report:
     return conclude(spec, recording, fail_on=fail_on, fail_on_vacuous=vacuous)
 
 
-def _watched(spec: Spec, flags: Flags) -> Recording:
+def watched(spec: Spec, flags: Flags) -> Recording:
     """Run *spec* with its progress on stderr; Ctrl-C ends it early, a second one at once."""
     import asyncio
     import signal

@@ -1,0 +1,1 @@
+"""Break what was seen, one value at a time, and see whether a spec notices."""

@@ -1,0 +1,220 @@
+"""A spec tried on broken pages: which mutants it catches, and which of its assertions do. Pure.
+
+Only the assertions that a mutant can concern are judged again; what they said of the truth is
+known. A mutant is caught when the status of any verdict changes, or whether it is vacuous.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+
+from validator.evaluate import Judge
+from validator.judgement import asks_change
+from validator.mutation.changes import MUTATIONS
+from validator.mutation.edits import Keys
+from validator.mutation.fields import Field, named, reachable
+from validator.mutation.mutants import Breeder, Mutant
+from validator.predicates.conformance import Conforms
+from validator.query import Query
+from validator.records.observation import Observations, Phase
+from validator.records.recording import Recording
+from validator.records.verdict import REACHABLE, Status, Verdict
+from validator.selector import Selector
+from validator.spec.model import (
+    Ask,
+    Assertion,
+    Endpoint,
+    ExprAssertion,
+    Over,
+    PathAssertion,
+    Spec,
+)
+
+_EVERY = 50
+"""How many mutants are tried between two looks at the clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One mutant, and the names of the assertions that noticed it."""
+
+    mutant: Mutant
+    caught_by: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of all mutants."""
+
+    trials: list[Trial] = field(default_factory=list)
+    left_out: int = 0
+    """Mutants that were not tried: there were too many, or the time was up."""
+    broken: tuple[Verdict, ...] = ()
+    """What was bad about the truth already, and so can hardly catch anything."""
+    idle: tuple[Verdict, ...] = ()
+    """What held of the truth, and of every mutant that it was asked about."""
+    unasked: tuple[Verdict, ...] = ()
+    """What held of the truth, and was concerned by no mutant."""
+    unnamed: tuple[Field, ...] = ()
+    """Values of the pages that no assertion names."""
+
+    @property
+    def caught(self) -> int:
+        """How many mutants were caught."""
+        return sum(bool(trial.caught_by) for trial in self.trials)
+
+    @property
+    def share(self) -> float | None:
+        """The share of the mutants that were caught, 0 to 1; None without any."""
+        return self.caught / len(self.trials) if self.trials else None
+
+    @property
+    def by_mutation(self) -> dict[str, tuple[int, int]]:
+        """How many mutants of each kind were caught, and how many there were."""
+        found = dict.fromkeys(MUTATIONS, (0, 0))
+        for trial in self.trials:
+            caught, tried = found[trial.mutant.mutation]
+            found[trial.mutant.mutation] = (caught + bool(trial.caught_by), tried + 1)
+        return {name: counts for name, counts in found.items() if counts[1]}
+
+    @property
+    def survivors(self) -> dict[Field, tuple[str, ...]]:
+        """The fields of which mutants survived, with the mutations."""
+        found: dict[Field, tuple[str, ...]] = {}
+        for trial in self.trials:
+            if not trial.caught_by:
+                one = trial.mutant.field
+                found[one] = (*found.get(one, ()), trial.mutant.mutation)
+        order = list(MUTATIONS)
+        return {
+            one: tuple(sorted(names, key=order.index))
+            for one, names in sorted(found.items(), key=lambda item: _place(item[0]))
+        }
+
+
+def _place(one: Field) -> tuple[str, str, str]:
+    return one.endpoint, one.path, one.phase.value
+
+
+def tried(  # noqa: PLR0913 - what is tried, on what, and how far
+    spec: Spec,
+    recording: Recording,
+    today: date,
+    *,
+    everything: bool = False,
+    most: int = 20_000,
+    seed: int = 0,
+    go_on: Callable[[], bool] = lambda: True,
+) -> Outcome:
+    """Break the values that *spec* names, or *everything* on its pages, and judge each mutant.
+
+    Of more than *most* mutants as many are tried, chosen by *seed*; none once *go_on* says no.
+    """
+    seen = recording.observations
+    fields = dict.fromkeys(named(spec, seen))
+    inside = {(f.endpoint, f.keys) for f in fields}
+    own = {endpoint.id for endpoint in spec.endpoints}
+    others = tuple(
+        f for f in reachable(seen) if f.endpoint in own and (f.endpoint, f.keys) not in inside
+    )
+    if everything:
+        fields.update(dict.fromkeys(others))
+    breeder = Breeder(spec, seen)
+    court = _Court(spec, recording, today)
+    chosen, count = breeder.sampled(tuple(fields), most, seed)
+    outcome = Outcome(unnamed=others)
+    for number, mutant in enumerate(chosen):
+        if not number % _EVERY and not go_on():
+            break
+        outcome.trials.append(Trial(mutant, court.tried(mutant, breeder.seen_instead(mutant))))
+    outcome.left_out = count - len(outcome.trials)
+    outcome.broken = tuple(v for v in court.truth if v.bad)
+    good = [(i, v) for i, v in enumerate(court.truth) if not v.bad and v.status is not Status.SKIP]
+    outcome.idle = tuple(v for i, v in good if i in court.asked and i not in court.noticed)
+    outcome.unasked = tuple(v for i, v in good if i not in court.asked and v.name != REACHABLE)
+    return outcome
+
+
+class _Court:
+    """The assertions of a spec about pages, and what each said of the truth."""
+
+    def __init__(self, spec: Spec, recording: Recording, today: date) -> None:
+        self.judge = Judge(
+            spec, recording.observations, recording.ledger, today, bool(recording.interrupted)
+        )
+        self.matters: list[Assertion | Endpoint] = []
+        for endpoint in spec.endpoints:
+            self.matters += [endpoint, *endpoint.assertions]
+        self.matters += spec.assertions
+        self.truth = [_judged(self.judge, matter) for matter in self.matters]
+        self.asked: set[int] = set()
+        self.noticed: set[int] = set()
+
+    def tried(self, mutant: Mutant, seen: Observations) -> tuple[str, ...]:
+        """Judge what *mutant* concerns; return the names of the verdicts that changed."""
+        old = self.judge
+        judge = Judge(old.spec, seen, old.ledger, old.today, old.interrupted)
+        changed = mutant.changed
+        found = []
+        for index, (matter, said) in enumerate(zip(self.matters, self.truth, strict=True)):
+            if not _concerns(matter, mutant, changed):
+                continue
+            if not _is_about_form(matter):
+                self.asked.add(index)
+            now = _judged(judge, matter)
+            if (now.status, now.vacuous) != (said.status, said.vacuous):
+                self.asked.add(index)
+                self.noticed.add(index)
+                found.append(said.name)
+        return tuple(found)
+
+
+def _judged(judge: Judge, matter: Assertion | Endpoint) -> Verdict:
+    return judge.reachable(matter) if isinstance(matter, Endpoint) else judge.about(matter)
+
+
+def _is_about_form(matter: Assertion | Endpoint) -> bool:
+    """Say whether *matter* asks how a page is written: broken values are not what it is for."""
+    return isinstance(matter, PathAssertion) and any(
+        isinstance(part, Ask) and isinstance(part.predicate, Conforms) for part in matter.condition
+    )
+
+
+def _concerns(matter: Assertion | Endpoint, mutant: Mutant, changed: frozenset[Keys]) -> bool:
+    """Say whether *matter* may be decided by what *mutant* changed."""
+    one = mutant.field
+    match matter:
+        case Endpoint(id=name):
+            return name == one.endpoint and not mutant.edits
+        case PathAssertion(endpoint=name, query=query, over=over, condition=condition):
+            if name != one.endpoint or not mutant.edits:
+                return False  # a page that is gone as a whole is for `reachable` to notice
+            asks = over.value == one.phase.value or (
+                one.phase is Phase.BEFORE and over is Over.AFTER and asks_change(condition)
+            )
+            return asks and _selects(query, changed)
+        case ExprAssertion(expression=expression, bindings=bindings):
+            if one.phase is Phase.DURING or not mutant.edits:
+                return False
+            phased = {term.name for term in expression.terms if term.phase in ("before", "delta")}
+            return any(
+                binding.endpoint == one.endpoint
+                and (one.phase is Phase.AFTER or name in phased)
+                and _selects(binding.query, changed)
+                for name, binding in bindings
+            )
+
+
+def _selects(query: Query | Selector, changed: frozenset[Keys]) -> bool:
+    """Say whether *query* may select something else where these places changed."""
+    families = [str(keys[1]) for keys in changed if keys[:1] == ("families",) and keys[1:]]
+    if isinstance(query, Selector):
+        return query.name is None or any(map(query.name.startswith, families))
+    wanted = query.keys
+    if not query.definite or any(isinstance(key, int) and key < 0 for key in wanted):
+        return True
+    if families and wanted[:1] == ("violations",):
+        return True
+    return any(wanted[: len(keys)] == keys[: len(wanted)] for keys in changed)
