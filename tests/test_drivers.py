@@ -18,7 +18,7 @@ from validator.drivers.http import Http
 from validator.errors import SpecProblems
 from validator.executors.local import Collector
 from validator.ledger import ledger
-from validator.load import load
+from validator.load import LoadPlan, load
 from validator.query import Query
 from validator.spec.parse import Overrides, parse
 
@@ -48,7 +48,7 @@ def spec(block, url="http://localhost:1", key=KEY):
 def driver(name, url, key=KEY, timeout="10s", **more):
     own = {**CASES[name]["load"], **more}
     block = {"driver": name, "requests": 1, "timeout": timeout, **own}
-    return spec(block, url, key).load.driver
+    return spec(block, url, key).load.plan.driver
 
 
 def script(case):
@@ -65,7 +65,7 @@ def exchange_and_request(name, *steps, requests=1, **more):
 
     async def main():
         async with HostileLLM({}, steps) as server:
-            result = await load(driver(name, server.url, **more), requests, 1)
+            result = await load(LoadPlan(driver(name, server.url, **more), requests, 1))
         return result, server.requests
 
     result, sent = asyncio.run(main())
@@ -92,7 +92,7 @@ def test_every_driver_has_its_cases():
 def test_the_example_of_a_driver_is_a_load_block(name):
     text = DRIVERS.documentation(name)
     example = yaml.safe_load(re.search(r"```yaml\n(.*?)```", text, re.DOTALL)[1])["load"]
-    found = spec(example).load.driver
+    found = spec(example).load.plan.driver
     assert type(found) is DRIVERS[name]
     assert found.name == name == example["driver"]
     assert pickle.loads(pickle.dumps(found)) == found
@@ -122,7 +122,7 @@ def test_what_is_not_asked_for_is_not_sent(name):
             if name == "http":
                 required = {"path": "/", "ok": "$", "body": {"model": "m"}}
             block = {"driver": name, "requests": 1, **required}
-            await load(spec(block, server.url).load.driver, 1, 1)
+            await load(LoadPlan(spec(block, server.url).load.plan.driver, 1, 1))
             return server.requests[0].body
 
     defaults = {"voice", "encoding_format", "stream", "stream_options"}
@@ -209,7 +209,7 @@ def test_nobody_listening_is_a_failure_to_connect(name):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        (found,) = asyncio.run(load(driver(name, url), 1, 1)).exchanges
+        (found,) = asyncio.run(load(LoadPlan(driver(name, url), 1, 1))).exchanges
     assert found.outcome == "connect"
 
 
@@ -219,7 +219,7 @@ def test_a_cancelled_request_is_told(name):
 
     async def main():
         async with HostileLLM({}, (Act.HANG,)) as server:
-            sending = load(driver(name, server.url), 9, 2, collector=collector)
+            sending = load(LoadPlan(driver(name, server.url), 9, 2), collector=collector)
             task = asyncio.create_task(sending)
             await server.arrived(2)
             task.cancel()
@@ -259,7 +259,7 @@ def http(url, **fields):
 def sent_by(requests=1, **fields):
     async def main():
         async with HostileLLM({}, (answer(b'{"ok": true}'),)) as server:
-            result = await load(http(server.url, **fields), requests, 1)
+            result = await load(LoadPlan(http(server.url, **fields), requests, 1))
         assert all(e.ok for e in result.exchanges)
         return result, server.requests
 
@@ -293,7 +293,7 @@ def test_header_values_are_secrets():
 
     async def main():
         async with HostileLLM({}, (answer(body, "403 No"),)) as server:
-            return await load(http(server.url, headers=headers), 1, 1)
+            return await load(LoadPlan(http(server.url, headers=headers), 1, 1))
 
     (found,) = asyncio.run(main()).exchanges
     assert found.detail == "HTTP 403: *** of application/json"

@@ -26,9 +26,8 @@ from hostile_llm import (
 from validator.drivers import DRIVERS, Connection
 from validator.drivers.chat import Chat
 from validator.drivers.completion import Completion
-from validator.executors import local
 from validator.ledger import ledger
-from validator.load import Collector, load
+from validator.load import Collector, LoadPlan, load
 
 KEY = "sk-very-secret"
 
@@ -43,7 +42,7 @@ def exchange_and_request(*script, **fields):
 
     async def main():
         async with HostileLLM({}, script) as server:
-            result = await load(chat(server.url, **fields), 1, 1)
+            result = await load(LoadPlan(chat(server.url, **fields), 1, 1))
         return result.exchanges, server.requests
 
     (found,), (request,) = asyncio.run(main())
@@ -326,7 +325,7 @@ def test_nobody_listening_is_a_failure_to_connect():
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        result = asyncio.run(load(chat(url), 2, 1))
+        result = asyncio.run(load(LoadPlan(chat(url), 2, 1)))
     assert [e.outcome for e in result.exchanges] == ["connect", "connect"]
     assert "ConnectError" in result.exchanges[0].detail
 
@@ -338,7 +337,7 @@ def test_nobody_listening_is_a_failure_to_connect():
 def test_an_argument_that_cannot_be_sent_is_our_own_error(options, detail):
     async def main():
         async with HostileLLM({}, (GOOD,)) as server:
-            return await load(chat(server.url, **options), 1, 1)
+            return await load(LoadPlan(chat(server.url, **options), 1, 1))
 
     (found,) = asyncio.run(main()).exchanges
     assert found.outcome == "client_error"
@@ -403,7 +402,7 @@ def test_drivers_can_be_sent_to_another_process():
 def test_prompts_are_taken_in_turn_and_connections_are_reused():
     async def main():
         async with HostileLLM({}, (GOOD,)) as server:
-            result = await load(chat(server.url, prompts=("a", "b", "c")), 7, 2)
+            result = await load(LoadPlan(chat(server.url, prompts=("a", "b", "c")), 7, 2))
             return server, result
 
     server, result = asyncio.run(main())
@@ -424,9 +423,7 @@ def test_one_slow_request_holds_up_no_other():
         told = []
         async with HostileLLM(scripts, (GOOD,)) as server:
             result = await load(
-                chat(server.url, prompts=tuple(map(str, range(10)))),
-                10,
-                3,
+                LoadPlan(chat(server.url, prompts=tuple(map(str, range(10)))), 10, 3),
                 on_exchange=lambda e, in_flight: told.append((e.index, in_flight)),
             )
         return result, told
@@ -454,7 +451,7 @@ def test_there_are_never_more_in_flight_than_asked_for():
             held -= 1
 
         async with HostileLLM({}, (hold, GOOD)) as server:
-            result = await load(chat(server.url), 20, 4)
+            result = await load(LoadPlan(chat(server.url), 20, 4))
         return result, most
 
     result, most = asyncio.run(main())
@@ -469,7 +466,7 @@ def test_a_cancelled_load_keeps_what_it_had():
         scripts = {"good": (GOOD,), "half": (STREAM + chunk(event(HI)), Act.HANG)}
         async with HostileLLM(scripts, (Act.HANG,)) as server:
             driver = chat(server.url, prompts=("good", "good", "half", "never"))
-            task = asyncio.create_task(load(driver, 50, 2, collector=collector))
+            task = asyncio.create_task(load(LoadPlan(driver, 50, 2), collector=collector))
             await server.arrived(4)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -488,12 +485,12 @@ def test_a_cancelled_load_keeps_what_it_had():
 
 def test_a_paced_request_is_not_sent_before_it_is_due():
     class Ramp:
-        def due(self, sent):
-            return sent / 100
+        def due(self, index):
+            return index / 100
 
     async def main():
         async with HostileLLM({}, (GOOD,)) as server:
-            return await local.run(chat(server.url), range(5), 5, pacer=Ramp())
+            return await load(LoadPlan(chat(server.url), 5, 5, pacer=Ramp()))
 
     result = asyncio.run(main())
     assert [e.due for e in result.exchanges] == [0, 0.01, 0.02, 0.03, 0.04]
@@ -503,7 +500,7 @@ def test_a_paced_request_is_not_sent_before_it_is_due():
 def test_a_load_of_nothing_sends_nothing():
     async def main():
         async with HostileLLM({}) as server:
-            return await load(chat(server.url), 0, 3), server.requests
+            return await load(LoadPlan(chat(server.url), 0, 3)), server.requests
 
     result, requests = asyncio.run(main())
     assert (result.exchanges, requests) == ((), [])
@@ -513,7 +510,7 @@ def test_a_load_of_nothing_sends_nothing():
 def test_the_client_is_watched_while_it_sends():
     async def main():
         async with HostileLLM({}, (Act.HANG,)) as server:
-            return await load(chat(server.url, timeout=0.1), 1, 1)
+            return await load(LoadPlan(chat(server.url, timeout=0.1), 1, 1))
 
     result = asyncio.run(main())
     assert result.lags

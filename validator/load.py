@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from validator.drivers.base import Driver
 from validator.executors import local
 from validator.executors.local import Collector, OnExchange
+from validator.plan import LoadPlan
 from validator.records.load import LoadResult
 
-__all__ = ["Collector", "load"]
+__all__ = ["Collector", "LoadPlan", "load"]
 
 
 async def load(
-    driver: Driver,
-    requests: int,
-    concurrency: int,
+    plan: LoadPlan,
     *,
     on_exchange: OnExchange = local.ignore,
     collector: Collector | None = None,
 ) -> LoadResult:
-    """Send *requests* requests, at most *concurrency* at a time, and return once all have ended.
+    """Send what *plan* says, and return once every request has ended.
 
     When cancelled, what had come so far is in *collector*, requests in flight as `cancelled`.
     """
-    return await local.run(
-        driver, range(requests), concurrency, on_exchange=on_exchange, collector=collector
-    )
+    return await local.run(plan, on_exchange=on_exchange, collector=collector)

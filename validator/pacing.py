@@ -9,9 +9,10 @@ from typing import Protocol
 class Pacer(Protocol):
     """A schedule of send times."""
 
-    def due(self, sent: int) -> float | None:
-        """Return the second, counted from the start, at which send *sent* is due.
+    def due(self, index: int) -> float | None:
+        """Return the second, counted from the start, at which request *index* is due.
 
+        It depends on nothing else, so that every part of a load computes the same schedule.
         None means as soon as there is room: a closed loop, in which being late has no meaning.
         """
         ...
@@ -21,5 +22,5 @@ class Pacer(Protocol):
 class Burst:
     """Everything is due at once; only concurrency limits the rate."""
 
-    def due(self, sent: int) -> float | None:  # noqa: ARG002 - each send is due alike
+    def due(self, index: int) -> float | None:  # noqa: ARG002 - each is due alike
         return None

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from validator.plan import LoadPlan
 from validator.records.load import Exchange
 from validator.values import printable
 
@@ -28,10 +29,11 @@ def _phase(name: str, detail: str) -> str:
 
 
 class _Counts:
-    """How many requests ended, and how."""
+    """How many requests ended, and how; and how much of the load that is."""
 
-    def __init__(self, requests: int) -> None:
-        self.requests = requests
+    def __init__(self, plan: LoadPlan | None) -> None:
+        self.requests = plan.requests if plan else None
+        self.duration = plan.duration if plan else None
         self.ended = self.ok = 0
         self.ttft_total = 0.0
         self.ttft_count = 0
@@ -46,6 +48,23 @@ class _Counts:
             self.ttft_count += 1
 
     @property
+    def share(self) -> float:
+        """How much of the load is over, from 0 to 1: by count or by time, whichever ends it."""
+        by_count = self.ended / self.requests if self.requests else 0.0
+        by_time = min(1.0, self.last / self.duration) if self.duration else 0.0
+        return max(by_count, by_time)
+
+    @property
+    def percent(self) -> int:
+        """The same in whole percent, rounded down."""
+        return int(round(100 * self.share, 6))  # 29 of 100 are 28.999999999999996
+
+    @property
+    def counted(self) -> str:
+        """How many ended, of how many if that is known."""
+        return f"{self.ended}/{self.requests}" if self.requests else f"{self.ended}"
+
+    @property
     def figures(self) -> str:
         """Rate, ok, failed and mean TTFT."""
         rate = f"{self.ended / self.last:.1f}/s" if self.last > 0 else "–/s"
@@ -58,9 +77,10 @@ class _Counts:
 class PlainProgress:
     """A line per phase and per tenth of the load: for pipes and logs."""
 
-    def __init__(self, console: Console, requests: int) -> None:
+    def __init__(self, console: Console, counts: _Counts) -> None:
         self._console = console
-        self._counts = _Counts(requests)
+        self._counts = counts
+        self._steps = 0
 
     def phase(self, name: str, detail: str = "") -> None:
         """Say what begins."""
@@ -70,10 +90,10 @@ class PlainProgress:
         """Say how far the load is, now and then."""
         counts = self._counts
         counts.take(exchange)
-        step = max(1, counts.requests // _STEPS)
-        if counts.ended % step == 0 or counts.ended == counts.requests:
-            share = 100 * counts.ended // counts.requests
-            self._say(f"  {share:3d} % {counts.ended}/{counts.requests} {counts.figures}")
+        steps = counts.percent * _STEPS // 100
+        if steps > self._steps:
+            self._steps = steps
+            self._say(f"  {counts.percent:3d} % {counts.counted} {counts.figures}")
 
     def remark(self, text: str) -> None:
         """Pass a remark on."""
@@ -86,11 +106,11 @@ class PlainProgress:
 class LiveProgress:
     """A bar with percentage, count, rate, ok, failed, TTFT and the time left."""
 
-    def __init__(self, console: Console, requests: int, progress: Progress) -> None:
+    def __init__(self, console: Console, counts: _Counts, progress: Progress) -> None:
         self._console = console
-        self._counts = _Counts(requests)
+        self._counts = counts
         self._progress = progress
-        self._task: TaskID = progress.add_task("", total=requests, figures="")
+        self._task: TaskID = progress.add_task("", total=1, figures="", counted=counts.counted)
 
     def phase(self, name: str, detail: str = "") -> None:
         """Show what begins."""
@@ -99,8 +119,9 @@ class LiveProgress:
     def exchange(self, exchange: Exchange, in_flight: int) -> None:  # noqa: ARG002 - a listener's
         """Move the bar."""
         self._counts.take(exchange)
+        counts = self._counts
         self._progress.update(
-            self._task, completed=self._counts.ended, figures=self._counts.figures
+            self._task, completed=counts.share, figures=counts.figures, counted=counts.counted
         )
 
     def remark(self, text: str) -> None:
@@ -109,19 +130,20 @@ class LiveProgress:
 
 
 @contextmanager
-def shown(console: Console, requests: int) -> Iterator[PlainProgress | LiveProgress]:
-    """Show the progress of one run the way *console* allows."""
+def shown(console: Console, plan: LoadPlan | None) -> Iterator[PlainProgress | LiveProgress]:
+    """Show the progress of one run, which ends with its load, the way *console* allows."""
+    counts = _Counts(plan)
     if not console.is_terminal:
-        yield PlainProgress(console, requests)
+        yield PlainProgress(console, counts)
         return
     narrow = console.width < 100  # noqa: PLR2004 - columns that the whole line needs
     columns = (
         *([] if narrow else [TextColumn("{task.description}")]),
         BarColumn(bar_width=12 if narrow else 20),
         TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("{task.completed}/{task.total}"),
+        TextColumn("{task.fields[counted]}"),
         TextColumn("{task.fields[figures]}"),
         TimeRemainingColumn(compact=True),
     )
     with Progress(*columns, console=console, transient=True, refresh_per_second=8) as progress:
-        yield LiveProgress(console, requests, progress)
+        yield LiveProgress(console, counts, progress)

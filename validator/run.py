@@ -120,9 +120,7 @@ async def _in_order(spec: Spec, seen: _Seen, listener: Listener, began: float) -
         seen.collector = Collector()
         async with sampling(observer, spec.endpoints) as seen.during:
             await load(
-                spec.load.driver,
-                spec.load.requests,
-                spec.load.concurrency,
+                spec.load.plan,
                 on_exchange=listener.exchange,
                 collector=seen.collector,
             )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from array import array
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from validator.drivers.base import Driver, Sender
-from validator.pacing import Burst, Pacer
+from validator.drivers.base import Sender
+from validator.plan import LoadPlan, Share
 from validator.records.load import CANCELLED, Exchange, LoadResult
 
 LAG_EVERY: Final = 0.01
@@ -55,29 +55,31 @@ class Collector:
         )
 
 
-async def run(  # noqa: PLR0913 - what to send, how fast, and whom to tell
-    driver: Driver,
-    indices: Iterable[int],
-    concurrency: int,
+async def run(
+    plan: LoadPlan,
+    share: Share = Share(),  # noqa: B008 - a frozen value
     *,
-    pacer: Pacer = Burst(),  # noqa: B008 - a frozen value
     on_exchange: OnExchange = ignore,
     collector: Collector | None = None,
 ) -> LoadResult:
-    """Send every request of *indices*, at most *concurrency* at a time, and wait for all.
+    """Send the requests of *share*, at most as many at a time as its part of the concurrency.
 
     When cancelled, so are the requests in flight; *collector* then has them and all before.
     """
     found = Collector() if collector is None else collector
-    schedule = enumerate(indices)
+    indices = plan.indices(share)
+    width = len(share.among(plan.concurrency))
+    assert width  # or its requests would never be sent
     began = time.perf_counter()
 
     def clock() -> float:
         return time.perf_counter() - began
 
     async def work(sender: Sender) -> None:
-        for sent, index in schedule:  # one iterator for all: whoever is free takes the next
-            due = pacer.due(sent)
+        for index in indices:  # one iterator for all: whoever is free takes the next
+            due = plan.pacer.due(index)
+            if plan.duration is not None and max(due or 0.0, clock()) >= plan.duration:
+                return
             if due is not None and (early := due - clock()) > 0:
                 await asyncio.sleep(early)
             found.started()
@@ -87,10 +89,10 @@ async def run(  # noqa: PLR0913 - what to send, how fast, and whom to tell
             if exchange.outcome == CANCELLED:
                 return
 
-    async with driver.open(clock, concurrency) as sender:
+    async with plan.driver.open(clock, width) as sender:
         began = time.perf_counter()  # opening a driver, with its imports, is not load
         async with _measuring(found), asyncio.TaskGroup() as workers:
-            for _ in range(concurrency):
+            for _ in range(width):
                 workers.create_task(work(sender))
     return found.result()
 

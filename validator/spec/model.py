@@ -7,9 +7,9 @@ from datetime import date
 from enum import StrEnum
 from typing import TypeAlias
 
-from validator.drivers import Driver
 from validator.expressions import Expression
 from validator.measures import Measure
+from validator.plan import LoadPlan
 from validator.predicates import Predicate
 from validator.probes.base import Collect
 from validator.query import Query
@@ -170,12 +170,10 @@ class ServerPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class LoadPlan:
-    """What is sent between the before and the after snapshots."""
+class Load:
+    """What is sent between the before and the after snapshots, and what must come of it."""
 
-    driver: Driver
-    requests: int
-    concurrency: int
+    plan: LoadPlan
     assertions: tuple[PathAssertion, ...] = ()
     span: Span = NOWHERE
 
@@ -198,7 +196,7 @@ class Spec:
     target: Target
     endpoints: tuple[Endpoint, ...]
     server: ServerPlan | None = None
-    load: LoadPlan | None = None
+    load: Load | None = None
     settle: Settle = field(default_factory=Settle)
     assertions: tuple[ExprAssertion, ...] = ()
     """Across endpoints."""

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from validator.drivers import DRIVERS, Connection, Driver
 from validator.errors import Problems, UsageError
+from validator.plan import LoadPlan
 from validator.records.verdict import Severity
 from validator.redaction import Redaction, without_userinfo
 from validator.registry import suggest
@@ -24,7 +25,7 @@ from validator.spec.model import (
     Assertion,
     Endpoint,
     ExprAssertion,
-    LoadPlan,
+    Load,
     PathAssertion,
     ServerPlan,
     Settle,
@@ -298,7 +299,7 @@ class _Reading:
             **_given(within=written.within),
         )
 
-    def _load(self, node: Node | None, promises: Promises, target: Target) -> LoadPlan | None:
+    def _load(self, node: Node | None, promises: Promises, target: Target) -> Load | None:
         if node is None:
             return None
         listed = node.at("assert")
@@ -321,10 +322,8 @@ class _Reading:
         if driver is None:
             return None
         given = tuple(assertions) or IMPLIED_LOAD[:1]
-        return LoadPlan(
-            driver=driver,
-            requests=written.requests,
-            concurrency=written.concurrency or 1,
+        return Load(
+            plan=LoadPlan(driver, written.requests, written.concurrency or 1),
             assertions=(*given, *IMPLIED_LOAD[1:]),
             span=node.span,
         )

@@ -104,5 +104,5 @@ def watched(spec: Spec, flags: Flags) -> Recording:
 
     if flags.quiet:
         return asyncio.run(go(Silent()))
-    with shown(console(stderr=True), spec.load.requests if spec.load else 0) as listener:
+    with shown(console(stderr=True), spec.load.plan if spec.load else None) as listener:
         return asyncio.run(go(listener))
