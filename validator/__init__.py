@@ -31,6 +31,7 @@ __all__ = [
     "load_spec",
     "parse",
     "read_recording",
+    "render",
     "run",
     "run_async",
 ]
@@ -38,7 +39,7 @@ __all__ = [
 if TYPE_CHECKING:
     from validator.conclusion import conclude
     from validator.errors import SpecProblems, UsageError, ValidatorError
-    from validator.library import run, run_async
+    from validator.library import render, run, run_async
     from validator.recording import read as read_recording
     from validator.records.recording import Recording
     from validator.records.verdict import Report, Severity, Status, Verdict
@@ -60,6 +61,7 @@ _HOMES = {
     "conclude": "conclusion",
     "load_spec": "spec.parse",
     "parse": "spec.parse",
+    "render": "library",
     "run_async": "library",
 }
 

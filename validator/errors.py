@@ -4,6 +4,7 @@
   - SpecProblems       a spec cannot be used; carries every problem, in file order
   - UsageError         the call is wrong: a missing file, a flag that does not fit
   - MissingExtra       an optional package is not installed; says which one to install
+  - PluginError        a plug-in of another package cannot be used
   - ProbeError         an endpoint could not be read
     + DecodeError      ...or was read, but is not in the format it claims
   - ServerError        the server of a `server:` block did not start
@@ -34,6 +35,13 @@ class MissingExtra(UsageError):  # noqa: N818 - says what is missing
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs an extra: pip install 'metrics-validator[{extra}]'")
+
+
+class PluginError(UsageError):
+    """A plug-in of another package cannot be used; the message names the package."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"a plug-in could not be loaded: {message}")
 
 
 class ProbeError(ValidatorError):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from validator.conclusion import conclude
+from validator.errors import UsageError
 from validator.records.verdict import Report, Severity
+from validator.registry import suggest
+from validator.reporters import REPORTERS
 from validator.run import Listener
 from validator.run import run as watched
 from validator.spec.model import Spec
@@ -23,3 +26,10 @@ async def run_async(
 ) -> Report:
     """Run *spec* from start to end and judge it, on the running event loop."""
     return conclude(spec, await watched(spec, listener=listener), fail_on=fail_on)
+
+
+def render(form: str, *reports: Report) -> str:
+    """Return reports as text in a form of `--report`; several become one combined report."""
+    if form not in REPORTERS:
+        raise UsageError(f"no report {form!r}: {suggest(form, REPORTERS, 'formats')}")
+    return REPORTERS[form](reports)

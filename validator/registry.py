@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from validator.errors import PluginError
 
 T = TypeVar("T")
 
@@ -57,3 +60,26 @@ def import_siblings(package: str, path: Iterable[str]) -> None:
     """Import every module of *package*, so that each can register itself."""
     for module in pkgutil.iter_modules(path):
         importlib.import_module(f"{package}.{module.name}")
+
+
+def import_plugins(package: str, path: Iterable[str]) -> None:
+    """Import every module of *package*, and what other distributions add to it.
+
+    They do so by entry points whose group is the name of *package*. Raises `PluginError` for one
+    that cannot be imported or takes a name that is taken.
+    """
+    import_siblings(package, path)
+    for entry in _entry_points().select(group=package):
+        try:
+            entry.load()
+        except Exception as error:  # whatever goes wrong in there: say where
+            owner = f" of {entry.dist.name} {entry.dist.version}" if entry.dist else ""
+            cause = f"{type(error).__name__}: {error}"
+            raise PluginError(f"{package}: {entry.name} ({entry.value}){owner}: {cause}") from error
+
+
+@functools.cache
+def _entry_points() -> Any:  # 3.11 has another type for them than 3.12
+    from importlib.metadata import entry_points  # noqa: PLC0415 - `--help` needs none
+
+    return entry_points()

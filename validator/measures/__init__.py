@@ -1,8 +1,8 @@
 """Measures: numbers derived from matches. One idea per file."""
 
 from validator.measures.base import MEASURES, Measure, Reach
-from validator.registry import import_siblings
+from validator.registry import import_plugins
 
 __all__ = ["MEASURES", "Measure", "Reach"]
 
-import_siblings(__name__, __path__)
+import_plugins(__name__, __path__)
