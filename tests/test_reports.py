@@ -159,7 +159,7 @@ Core.yaml_implicit_resolvers = {
 
 SHIPPED = [
     *(located((name,))[0] for name in names()),
-    *sorted((ROOT / "examples").rglob("*.yaml")),
+    *sorted((ROOT / "examples").glob("*.yaml")),
 ]
 
 
