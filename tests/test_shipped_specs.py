@@ -342,8 +342,9 @@ def test_a_bundled_spec_says_what_it_is_about(spec):
 @pytest.mark.parametrize("spec", SPECS)
 def test_nothing_is_bad_on_a_truthful_server_that_others_use_too(spec, shared):
     found = judged(spec, shared, patient=True)
-    assert bad(found) == set()
-    assert {v.status for v in found.verdicts} == {Status.PASS}
+    # On a busy machine the client may be too late to decide about a latency.
+    decided = [v for v in found.verdicts if not v.note.startswith("not decidable: the client")]
+    assert {(v.name, v.status) for v in decided if v.status is not Status.PASS} == set()
     assert found.exit_code == 0
 
 

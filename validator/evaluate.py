@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import assert_never
 
+from validator.decidability import excuse
 from validator.expressions import ExpressionError, Term
 from validator.judgement import answer, asks_change, first_bad
 from validator.ledger import look
@@ -73,6 +74,8 @@ class Judge:
     ledger: Json
     today: date
     interrupted: bool = False
+    excusing: bool = True
+    """Whether a failure that the client's own lag explains is undecided."""
     _selected: dict[tuple[int, Query | Selector], tuple[Match, ...]] = field(default_factory=dict)
     _facts: Facts | None = None
 
@@ -325,8 +328,9 @@ class Judge:
                 section=section,
                 path=_path_text(assertion),
             )
-        status = _STATUS[found.holding]
-        notes = [n for n in (self._cause(found), found.note) if n]
+        excused = self._excused(assertion) if found.holding is Holding.NO else ""
+        status = Status.ERROR if excused else _STATUS[found.holding]
+        notes = [n for n in (excused, self._cause(found), found.note) if n]
         section, endpoint = _section(assertion)
         verdict = Verdict(
             name=about.name,
@@ -345,6 +349,23 @@ class Judge:
             span=about.span,
         )
         return self._announced(verdict, about)
+
+    def _excused(self, assertion: Assertion) -> str:
+        """Say why a failure may be the client's own; nothing when it cannot be."""
+        if not self.excusing:
+            return ""
+        bare = replace(assertion, about=replace(assertion.about, skip="", xfail=None))
+
+        def holds(ledger: Json) -> bool:
+            judge = replace(self, ledger=ledger, excusing=False, _facts=None)
+            match bare:
+                case PathAssertion(endpoint=None):
+                    again = judge.about_load(bare)
+                case _:
+                    again = judge.about(bare)
+            return again.status is Status.PASS
+
+        return excuse(bare, self.ledger, holds)
 
     def _wanted(self, assertion: Assertion) -> str:
         """Write what *assertion* expects, with the values that its references have."""
