@@ -2,6 +2,7 @@
 
 import json
 import math
+import pickle
 import random
 import statistics
 import sys
@@ -12,9 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from validator.columns import Columns
+from validator.executors.local import Collector
 from validator.ledger import ledger, look
 from validator.query import compiled
 from validator.records.load import Exchange, LoadResult
+from validator.records.tally import Tally
 
 LATENCIES = ("ttft_ms", "ttfc_ms", "itl_ms", "tpot_ms", "latency_ms", "wall_ms")
 COUNTS = st.none() | st.integers(0, 10_000)
@@ -146,7 +150,7 @@ def test_the_ledger_has_every_promised_key():
         "finish_reasons",
         *("requests_per_s", "tokens_per_s", "tokens", "chunks", "models", "in_flight_max"),
         *LATENCIES,
-        "client",
+        *("percentiles", "client"),
     }
     for name in LATENCIES:
         figures = {"count", "missing", "mean", "min", "max", "p50", "p90", "p95", "p99"}
@@ -230,3 +234,44 @@ def test_of_endless_kinds_of_finish_reasons_some_are_kept_and_all_are_counted():
     found = ended("ok", reasons=[str(n) for n in range(50)])["finish_reasons"]
     assert len(found) == 21
     assert found["other"] == 30
+
+
+@settings(deadline=None)
+@given(st.lists(exchanges(), max_size=25), st.integers(0, 25), st.integers(0, 25))
+def test_a_load_too_large_to_keep_has_the_same_books(sent, kept, cut):
+    exact = ledger(LoadResult(tuple(sent)))
+    tallies = [Tally(sketched=True), Tally(sketched=True)]
+    for n, one in enumerate(sent[kept:]):
+        tallies[n < cut].add(one)
+        if one.ok:
+            tallies[n < cut].gaps.extend(one.gaps)
+    tallies[0].merge(pickle.loads(pickle.dumps(tallies[1])))
+    found = ledger(LoadResult(Columns(Exchange, sent[:kept]), beyond=tallies[0]))
+    assert found.pop("percentiles") == {"exact": False, "relative_error": 0.001}
+    assert exact.pop("percentiles") == {"exact": True, "relative_error": 0}
+    for outcome, details in found.pop("errors").items():
+        assert len(details) == len(exact["errors"][outcome])
+    for name in LATENCIES:
+        ours, theirs = found.pop(name), exact[name]
+        for figure in ("count", "missing"):
+            assert ours[figure] == theirs[figure]
+        for figure in ("min", "mean", "max"):
+            assert ours[figure] == pytest.approx(theirs[figure])
+    assert found == {name: exact[name] for name in found}
+
+
+def test_of_more_exchanges_than_are_kept_the_sums_are(monkeypatch):
+    monkeypatch.setattr("validator.executors.local.KEPT", 3)
+    collector = Collector()
+    for n in range(5):
+        collector.started()
+        collector.ended(
+            Exchange(
+                *(n, "m", n, n, n + 1.0, ("ok", "timeout")[n == 4]), gaps=array("d", [0.1, 0.2])
+            )
+        )
+    found = ledger(collector.result())
+    assert (found["sent"], found["ok"], found["itl_ms"]["count"]) == (5, 4, 8)
+    assert found["outcomes"] == {"ok": 4, "timeout": 1}
+    assert not found["percentiles"]["exact"]
+    assert found["wall_ms"]["p50"] == pytest.approx(1000, rel=0.001)

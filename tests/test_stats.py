@@ -1,13 +1,16 @@
 """Statistics agree with the standard library, and nothing is invented for no samples."""
 
 import math
+import random
 import statistics
+from array import array
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from validator import stats
+from validator.sketch import Sketch
 
 VALUES = st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=60)
 
@@ -57,3 +60,52 @@ def test_no_samples_give_no_numbers():
     for empty in (stats.mean, lambda values: stats.percentile(values, 0.5)):
         with pytest.raises(ValueError, match="no values"):
             empty([])
+
+
+MANY = {
+    "smooth": lambda chance, _: chance.lognormvariate(-5, 0.5),
+    "one value": lambda *_: 0.005,
+    "mostly zero": lambda chance, n: chance.random() if n % 20 == 0 else 0.0,
+    "two values": lambda _, n: float(n % 100 > 89),
+    "in waves": lambda _, n: float(n % 3) + n / 1e7,
+    "falling": lambda _, n: -float(n),
+}
+
+
+@pytest.mark.parametrize("kind", MANY)
+def test_percentiles_of_very_many_are_exact_too(kind, monkeypatch):
+    monkeypatch.setattr(stats, "SORTED", 10_000)
+    monkeypatch.setattr(stats, "_SAMPLED", 2_000)
+    chance = random.Random(kind)
+    values = array("d", (MANY[kind](chance, n) for n in range(30_000)))
+    assert stats.summary(values, 2, scale=1000) == stats.summary(list(values), 2, scale=1000)
+
+
+def test_a_sample_that_misleads_changes_nothing(monkeypatch):
+    monkeypatch.setattr(stats, "SORTED", 10_000)
+    monkeypatch.setattr(stats, "_SAMPLED", 100)
+    monkeypatch.setattr(stats, "_DEVIATIONS", 0)
+    values = array("d", (float(n % 30_011) for n in range(0, 3_000_000, 100)))
+    assert stats.summary(values) == stats.summary(list(values))
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.just(0.0) | st.floats(1e-7, 1e5), min_size=1, max_size=200),
+    st.lists(st.floats(-5, 5), max_size=20),
+)
+def test_a_sketch_is_off_by_no_more_than_it_says(values, more):
+    sketch, other = Sketch(), Sketch()
+    sketch.extend(values)
+    other.extend(more)
+    sketch.merge(other)
+    ordered = sorted(values + more)
+    mean, low, high, *percentiles = sketch.figures()
+    assert sketch.count == len(ordered)
+    assert math.isclose(mean, math.fsum(ordered) / len(ordered), rel_tol=1e-9, abs_tol=1e-9)
+    assert (low, high) == (ordered[0], ordered[-1])
+    for found, quantile in zip(percentiles, stats.QUANTILES.values(), strict=True):
+        rank = (len(ordered) - 1) * quantile
+        near = ordered[math.floor(rank)], ordered[math.ceil(rank)]
+        bound = stats.SKETCH_ERROR * 1.001
+        assert any(math.isclose(found, each, rel_tol=bound, abs_tol=1e-12) for each in near)

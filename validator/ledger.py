@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import functools
 import re
-from array import array
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
 from validator import stats
+from validator.columns import Columns
 from validator.query import Match, Query, child, compiled
 from validator.records.load import OK, OUTCOMES, Exchange, LoadResult
+from validator.records.tally import MS, Samples, Tally, Tokens
 from validator.registry import suggest
 from validator.values import Json
 
-MS: Final = 1000
-"""Milliseconds in a second: exchanges keep seconds, the ledger says milliseconds."""
-DETAILS: Final = 5
-"""Different details that are kept for each class of failure."""
-
-REASONS: Final = 20
-"""Different finish reasons that are kept; the rest are counted under `other`."""
-
-_BY_NAME = {"outcomes", "models", "errors", "finish_reasons"}
+_BY_NAME: Final = {"outcomes", "models", "errors", "finish_reasons"}
 """Fields whose own fields depend on the load."""
-_LONGEST = 60
 _STATUS = re.compile(r"status_[1-5]\d\d")
 _REASONS = ("stop", "length", "tool_calls", "content_filter", "function_call")
 """The finish reasons of the OpenAI API."""
@@ -36,103 +27,74 @@ def ledger(result: LoadResult) -> dict[str, Json]:
 
     Latencies, tokens and rates are those of ok exchanges; a failed one has none to compare.
     """
-    sent, good = result.exchanges, [e for e in result.exchanges if e.ok]
-    duration = result.duration
-    outcomes = Counter(e.outcome for e in sent)
-    tokens = _tokens(good)
+    tally = _tally(result)
+    duration = tally.duration
+    times = {f"{name}_ms": _summary(samples) for name, samples in tally.times.items()}
     return {
-        "sent": len(sent),
-        "ok": len(good),
-        "failed": len(sent) - len(good),
-        "success_rate": len(good) / len(sent) if sent else None,
+        "sent": tally.sent,
+        "ok": tally.ok,
+        "failed": tally.sent - tally.ok,
+        "success_rate": tally.ok / tally.sent if tally.sent else None,
         "duration_s": duration,
-        "outcomes": {OK: len(good), **dict(sorted(outcomes.items()))},
-        "errors": _errors(sent),
-        "finish_reasons": _reasons(good),
-        "requests_per_s": _rate(len(good), duration),
-        "tokens_per_s": _rate(tokens["completion"], duration),
-        "tokens": {**tokens, "source": _source(good)},
-        "chunks": sum(e.chunks for e in good),
-        "models": _models(sent),
+        "outcomes": {OK: tally.ok, **dict(sorted(tally.outcomes.items()))},
+        "errors": {name: [*details] for name, details in tally.errors.items()},
+        "finish_reasons": {**dict(sorted(tally.reasons.items()))},
+        "requests_per_s": _rate(tally.ok, duration),
+        "tokens_per_s": _rate(tally.tokens.completion.value, duration),
+        "tokens": {**_tokens(tally.tokens), "source": _source(tally.sources)},
+        "chunks": tally.chunks,
+        "models": _models(tally),
         "in_flight_max": result.in_flight_max,
-        "ttft_ms": _times(e.ttft for e in good),
-        "ttfc_ms": _times(e.ttfc for e in good),
-        "itl_ms": _gaps(good),
-        "tpot_ms": _times(e.tpot for e in good),
-        "latency_ms": _times(e.latency for e in good),
-        "wall_ms": _times(e.wall for e in good),
+        "ttft_ms": times["ttft_ms"],
+        "ttfc_ms": times["ttfc_ms"],
+        "itl_ms": _summary(tally.gaps),
+        "tpot_ms": times["tpot_ms"],
+        "latency_ms": times["latency_ms"],
+        "wall_ms": times["wall_ms"],
+        "percentiles": {"exact": not tally.sketched, "relative_error": tally.error},
         "client": {"lag_ms": _lag(result.lags), "cpu_share": result.cpu_share},
     }
+
+
+def _tally(result: LoadResult) -> Tally:
+    sent = result.exchanges
+    exchanges = sent if isinstance(sent, Columns) else Columns(Exchange, sent)
+    tally = Tally(exchanges.where("outcome", OK).joined("gaps"))
+    for exchange in exchanges:
+        tally.add(exchange)
+    if result.beyond is not None:
+        tally.merge(result.beyond)
+    return tally
 
 
 def _rate(amount: int | None, duration: float) -> float | None:
     return amount / duration if amount is not None and duration > 0 else None
 
 
-def _total(counts: Iterable[int | None]) -> int | None:
-    """Return the sum; None of nothing, and None as soon as one summand is unknown."""
-    known = list(counts)
-    return sum(n for n in known if n is not None) if known and None not in known else None
-
-
-def _tokens(good: list[Exchange]) -> dict[str, int | None]:
+def _tokens(tokens: Tokens) -> dict[str, Json]:
     return {
-        "prompt": _total(e.prompt_tokens for e in good),
-        "completion": _total(e.completion_tokens for e in good),
-        "cached": _total(e.cached_tokens for e in good),
+        "prompt": tokens.prompt.value,
+        "completion": tokens.completion.value,
+        "cached": tokens.cached.value,
     }
 
 
-def _source(good: list[Exchange]) -> str | None:
-    sources = {e.token_source for e in good} - {None}
+def _source(sources: set[str]) -> str | None:
     return "mixed" if len(sources) > 1 else next(iter(sources), None)
 
 
-def _models(sent: Iterable[Exchange]) -> dict[str, Json]:
-    by_name: dict[str, list[Exchange]] = {}
-    for exchange in sent:
-        by_name.setdefault(exchange.model, []).append(exchange)
-    models: dict[str, Json] = {}
-    for name, exchanges in by_name.items():
-        good = [e for e in exchanges if e.ok]
-        models[name] = {"sent": len(exchanges), "ok": len(good), "tokens": {**_tokens(good)}}
-    return models
+def _models(tally: Tally) -> dict[str, Json]:
+    return {
+        name: {"sent": model.sent, "ok": model.ok, "tokens": _tokens(model.tokens)}
+        for name, model in tally.models.items()
+    }
 
 
-def _errors(sent: Iterable[Exchange]) -> dict[str, Json]:
-    found: dict[str, list[Json]] = {}
-    for exchange in sent:
-        if not exchange.ok:
-            details = found.setdefault(exchange.outcome, [])
-            if len(details) < DETAILS and exchange.detail and exchange.detail not in details:
-                details.append(exchange.detail)
-    return {**found}
+def _summary(samples: Samples) -> dict[str, Json]:
+    return {**samples.summary()}
 
 
-def _reasons(good: Iterable[Exchange]) -> dict[str, Json]:
-    """Count why choices ended; what a server says is cut, and kept of so many kinds only."""
-    counts: Counter[str] = Counter()
-    for exchange in good:
-        for said in exchange.finish_reasons:
-            reason = said[:_LONGEST]
-            counts[reason if reason in counts or len(counts) < REASONS else "other"] += 1
-    return {**dict(sorted(counts.items()))}
-
-
-def _times(seconds: Iterable[float | None]) -> dict[str, Json]:
-    every = list(seconds)
-    known = [value for value in every if value is not None]
-    return {**stats.summary(known, len(every) - len(known), scale=MS)}
-
-
-def _gaps(good: list[Exchange]) -> dict[str, Json]:
-    gaps = array("d")
-    for exchange in good:
-        gaps.extend(exchange.gaps)
-    return {**stats.summary(gaps, sum(not e.gaps for e in good), scale=MS)}
-
-
-def _lag(lags: tuple[float, ...]) -> dict[str, Json]:
+def _lag(lags: Sequence[float]) -> dict[str, Json]:
     summary = stats.summary(lags, scale=MS)
     return {name: summary[name] for name in ("p50", "p99", "max")}
 

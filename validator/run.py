@@ -24,6 +24,7 @@ from validator.records.recording import Recording
 from validator.redaction import Redaction
 from validator.server import started
 from validator.spec.model import Spec
+from validator.values import Json
 
 INTERRUPTED = "interrupted"
 
@@ -62,6 +63,8 @@ class _Seen:
     during: dict[str, list[Snapshot]] = field(default_factory=dict)
     after: dict[str, Snapshot] = field(default_factory=dict)
     collector: Collector | None = None
+    ledger: dict[str, Json] | None = None
+    """What the whole load came to; None as long as it is not over."""
     settled: Settled | None = None
     interrupted: str = ""
     remarks: list[str] = field(default_factory=list)
@@ -124,6 +127,7 @@ async def _in_order(spec: Spec, seen: _Seen, listener: Listener, began: float) -
                 on_exchange=listener.exchange,
                 collector=seen.collector,
             )
+        seen.ledger = ledger(seen.collector.result())
         listener.phase("settle", f"at most {duration.written(spec.settle.within)}")
         await _settle(spec, seen, observer, listener)
         listener.phase("after")
@@ -143,8 +147,8 @@ def _unreachable(spec: Spec, seen: _Seen) -> bool:
 
 
 async def _settle(spec: Spec, seen: _Seen, observer: Observer, listener: Listener) -> None:
-    assert seen.collector is not None
-    document = ledger(seen.collector.result())
+    document = seen.ledger
+    assert document is not None
     today = datetime.now(UTC).date()
     readable = {name for name, snapshot in seen.before.items() if snapshot.error is None}
     asked = {n: a for n, a in movement.moving(spec, readable).items() if n in readable}
@@ -231,7 +235,7 @@ def _recorded(spec: Spec, seen: _Seen, now: datetime, elapsed: float) -> Recordi
         target=spec.target.url,
         started=now.isoformat(timespec="seconds"),
         elapsed=elapsed,
-        ledger=None if seen.collector is None else ledger(seen.collector.result()),
+        ledger=_ledger(seen),
         observations=Observations(
             seen.before,
             seen.after,
@@ -241,6 +245,12 @@ def _recorded(spec: Spec, seen: _Seen, now: datetime, elapsed: float) -> Recordi
         interrupted=seen.interrupted,
         remarks=tuple(seen.remarks),
     )
+
+
+def _ledger(seen: _Seen) -> dict[str, Json] | None:
+    if seen.ledger is None and seen.collector is not None:
+        return ledger(seen.collector.result())
+    return seen.ledger
 
 
 class _CallableModule(ModuleType):

@@ -10,10 +10,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from validator.columns import Columns
 from validator.drivers.base import Sender
 from validator.plan import LoadPlan, Share
 from validator.records.load import CANCELLED, Exchange, LoadResult
+from validator.records.tally import Tally
 
+KEPT: Final = 1_000_000
+"""Exchanges that are kept whole; of more than these, only the sums."""
 LAG_EVERY: Final = 0.01
 """Seconds between two looks at how late the event loop wakes up."""
 
@@ -29,7 +33,9 @@ def ignore(exchange: Exchange, in_flight: int) -> None:
 class Collector:
     """What a load phase has brought home so far; good at any time, also after a cancellation."""
 
-    exchanges: list[Exchange] = field(default_factory=list)
+    exchanges: Columns[Exchange] = field(default_factory=lambda: Columns(Exchange))
+    beyond: Tally | None = None
+    """What came after the first `KEPT` exchanges."""
     in_flight: int = 0
     in_flight_max: int = 0
     lags: array[float] = field(default_factory=lambda: array("d"))
@@ -43,15 +49,23 @@ class Collector:
     def ended(self, exchange: Exchange) -> None:
         """Keep a finished exchange."""
         self.in_flight -= 1
-        self.exchanges.append(exchange)
+        if len(self.exchanges) < KEPT:
+            self.exchanges.append(exchange)
+            return
+        if self.beyond is None:
+            self.beyond = Tally(sketched=True)
+        self.beyond.add(exchange)
+        if exchange.ok:
+            self.beyond.gaps.extend(exchange.gaps)
 
     def result(self) -> LoadResult:
         """Return what has ended so far as a record, in send order."""
         return LoadResult(
-            tuple(sorted(self.exchanges, key=lambda e: (e.sent, e.index))),
+            self.exchanges.ordered("sent", "index"),
             self.in_flight_max,
-            tuple(self.lags),
+            self.lags,
             self.cpu_share,
+            self.beyond,
         )
 
 

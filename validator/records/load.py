@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from validator.records.tally import Tally
 
 TokenSource: TypeAlias = Literal["usage", "chunks"]
 
@@ -91,16 +95,11 @@ class Exchange:
 class LoadResult:
     """Every exchange of a load phase, in send order, and how the client itself fared."""
 
-    exchanges: tuple[Exchange, ...]
+    exchanges: Sequence[Exchange]
     in_flight_max: int = 0
-    lags: tuple[float, ...] = ()
+    lags: Sequence[float] = ()
     """How late the event loop woke up, in seconds, sampled throughout."""
     cpu_share: float | None = None
     """CPU seconds of this process per second of the load phase."""
-
-    @property
-    def duration(self) -> float:
-        """Seconds from the first start to the last end; 0 when nothing was sent."""
-        if not self.exchanges:
-            return 0.0
-        return max(e.done for e in self.exchanges) - min(e.sent for e in self.exchanges)
+    beyond: Tally | None = None
+    """Exchanges of which only the sums are kept: those of a load too large to keep them all."""
