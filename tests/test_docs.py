@@ -46,7 +46,7 @@ KNOWN = {field.alias or name for name, field in SpecFile.model_fields.items()}
 """The keys of a spec."""
 
 OWN_SERVER = "07-server.yaml"
-OFFLINE = ("demo", "explain", "lint", "list", "mutate", "schema")
+OFFLINE = ("demo", "explain", "lint", "list", "mutate", "report", "schema")
 """The verbs that need no server."""
 
 

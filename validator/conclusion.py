@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 
 from validator.errors import UsageError
 from validator.evaluate import evaluate
 from validator.records.recording import Recording
-from validator.records.verdict import Report, Severity
+from validator.records.verdict import Report, Severity, Status, Verdict
 from validator.redaction import Redaction
+from validator.span import quoted
 from validator.spec.model import Spec
 
 
@@ -27,6 +30,8 @@ def conclude(
         day(recording.started),
         interrupted=bool(recording.interrupted),
     )
+    sources, redaction = dict(spec.sources), Redaction(spec.secrets)
+    verdicts = tuple(_with_source(v, sources, redaction) for v in verdicts)
     report = Report(
         title=spec.title,
         target=recording.target,
@@ -41,7 +46,15 @@ def conclude(
         interrupted=recording.interrupted,
         remarks=recording.remarks,
     )
-    return Redaction(spec.secrets).record(report)
+    return redaction.record(report)
+
+
+def _with_source(verdict: Verdict, sources: Mapping[str, str], redaction: Redaction) -> Verdict:
+    """Let what a person will look into carry the lines of the spec that ask it."""
+    text = sources.get(verdict.span.file)
+    if text is None or (verdict.status is Status.PASS and not verdict.vacuous):
+        return verdict
+    return replace(verdict, source=redaction.source(quoted(text, verdict.span)))
 
 
 def day(started: str) -> date:

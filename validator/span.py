@@ -23,6 +23,20 @@ NOWHERE = Span("", 1, 1, 1, 1)
 """The place of what nobody wrote: implied assertions of a spec built in code."""
 
 _WIDTH = 160
+_MOST_LINES = 12
+
+
+def quoted(text: str, span: Span) -> str:
+    """Return the lines of *text* that *span* is about, as they stand there; cut when many."""
+    lines = text.splitlines()
+    end = min(span.end_line, len(lines))
+    if span.line < end == span.end_line and not lines[end - 1][: span.end_column - 1].strip():
+        end -= 1  # a block ends where the next token begins
+    found = lines[span.line - 1 : end]
+    while found and not found[-1].strip():
+        found.pop()
+    more = ["…"] if len(found) > _MOST_LINES else []
+    return "\n".join([line[:_WIDTH] for line in found[:_MOST_LINES]] + more)
 
 
 def excerpt(text: str, span: Span, note: str = "") -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from validator.records.chart import Chart
 from validator.records.observation import Settled
 from validator.span import NOWHERE, Span
 from validator.values import Json
@@ -62,6 +63,8 @@ class Verdict:
     after: str = ""
     vacuous: bool = False
     span: Span = NOWHERE
+    source: str = ""
+    """The lines of the spec that ask it; left out of what passed."""
 
     @property
     def bad(self) -> bool:
@@ -96,6 +99,8 @@ class Report:
     """Why the run ended early (`interrupted`, `run timeout`); empty when it did not."""
     remarks: tuple[str, ...] = ()
     """What a reader should know about the run as a whole: a reused server, an unsettled counter."""
+    charts: tuple[Chart, ...] = ()
+    """What people would rather look at than read."""
 
     @property
     def breaking(self) -> tuple[Verdict, ...]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from validator.values import is_number, printable
+from validator.records.chart import Chart, Form
+from validator.values import Number, brief, is_number, printable
+
+_BARS = " ▁▂▃▄▅▆▇█"
+_COLUMNS = 16
 
 
 def request_lines(ledger: dict[str, Any]) -> list[str]:
     """Return what a person wants to know of a load: how many, how fast, what failed how."""
-    sent, ok = ledger.get("sent", 0), ledger.get("ok", 0)
+    sent, ok = _count(ledger, "sent"), _count(ledger, "ok")
     rate = f" ({100 * ok / sent:.3g} %)" if sent else ""
     first = (
         f"Requests  {ok} of {sent} succeeded{rate}"
@@ -17,8 +23,8 @@ def request_lines(ledger: dict[str, Any]) -> list[str]:
         f", {_unit(ledger.get('requests_per_s'), 'requests/s')}"
         f", {_unit(ledger.get('tokens_per_s'), 'tokens/s')}"
     )
-    tokens = ledger.get("tokens", {})
-    each = tokens.get("completion") / ok if ok and is_number(tokens.get("completion")) else None
+    tokens = _at(ledger, "tokens", "completion")
+    each = tokens / ok if ok and is_number(tokens) else None
     averages = (
         f"Average   duration {_ms(_at(ledger, 'wall_ms', 'mean'))}"
         f", TTFT {_ms(_at(ledger, 'ttft_ms', 'mean'))}"
@@ -30,16 +36,55 @@ def request_lines(ledger: dict[str, Any]) -> list[str]:
         if _at(ledger, key, "p50") is not None
     ]
     lines = [first, averages, *([f"Spread    {', '.join(spread)}"] if spread else [])]
-    for outcome, count in ledger.get("outcomes", {}).items():
+    for outcome, count in _part(ledger, "outcomes").items():
         if outcome != "ok":
-            examples = ledger.get("errors", {}).get(outcome, [])
-            example = f": {printable(examples[0])}" if examples else ""
-            lines.append(f"Failed    {count} × {printable(outcome)}{example}")
+            examples = _at(ledger, "errors", outcome)
+            example = (
+                f": {printable(str(examples[0]))}"
+                if isinstance(examples, list) and examples
+                else ""
+            )
+            lines.append(f"Failed    {brief(count)} × {printable(outcome)}{example}")
     return lines
 
 
+def shape_lines(charts: Iterable[Chart]) -> list[str]:
+    """Draw the distributions of a load as bars, one character each, in a line."""
+    drawn = [
+        f"{chart.title} {''.join(bars)} {_ms(low)} – {_ms(high)}"
+        for chart in charts
+        if chart.form is Form.HISTOGRAM and chart.series
+        for bars, low, high in [_bars(chart.series[0].points)]
+        if bars
+    ]
+    return [f"Shape     {', '.join(drawn)}"] if drawn else []
+
+
+def _bars(points: Sequence[Sequence[float]]) -> tuple[list[str], float, float]:
+    most = max((count for _, _, count in points), default=0)
+    if not most:
+        return [], 0, 0
+    counts = [0.0] * min(_COLUMNS, len(points))
+    for index, (_, _, count) in enumerate(points):
+        counts[index * len(counts) // len(points)] += count
+    most = max(counts)
+    # What is there at all is seen: one sample among thousands is a bar, too.
+    bars = [_BARS[math.ceil(count / most * (len(_BARS) - 1))] for count in counts]
+    return bars, points[0][0], points[-1][1]
+
+
+def _count(ledger: dict[str, Any], key: str) -> Number:
+    found = ledger.get(key)
+    return found if is_number(found) else 0
+
+
+def _part(ledger: dict[str, Any], key: str) -> dict[str, Any]:
+    found = ledger.get(key)
+    return found if isinstance(found, dict) else {}
+
+
 def _at(ledger: dict[str, Any], key: str, name: str) -> Any:
-    return ledger.get(key, {}).get(name)
+    return _part(ledger, key).get(name)
 
 
 def _seconds(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from validator.records.chart import Chart
 from validator.records.observation import Settled
 from validator.records.verdict import Report, Verdict
 from validator.reporters.base import reporter
@@ -34,12 +35,12 @@ def render(reports: Sequence[Report]) -> str:
 
 
 def _lines(fields: dict[str, Any]) -> str:
-    """Write one line per field and one per verdict: quick to make, and fit for `diff`."""
+    """Write one line per field, verdict and chart: quick to make, and fit for `diff`."""
     lines = []
     for key, value in fields.items():
-        if key == "verdicts":
-            verdicts = ",\n".join(map(json_text, value))
-            lines.append(f'"verdicts": [\n{verdicts}\n]')
+        if key in ("verdicts", "charts"):
+            entries = ",\n".join(map(json_text, value))
+            lines.append(f'"{key}": [\n{entries}\n]' if value else f'"{key}": []')
         else:
             lines.append(f"{json_text(key)}: {json_text(value)}")
     return "{\n" + ",\n".join(lines) + "\n}"
@@ -56,6 +57,8 @@ def document(report: Report) -> dict[str, Any]:
         "target": report.target,
         "started": report.started,
         "elapsed_s": round(report.elapsed, 6),
+        "fail_on": report.fail_on.value,
+        "fail_on_vacuous": report.fail_on_vacuous,
         "interrupted": report.interrupted or None,
         "remarks": list(report.remarks),
         "load": report.load,
@@ -63,6 +66,7 @@ def document(report: Report) -> dict[str, Any]:
         "tally": {status.value: count for status, count in sorted(report.tally.items())},
         "vacuous": report.vacuous,
         "verdicts": [_verdict(v) for v in report.verdicts],
+        "charts": [_chart(chart) for chart in report.charts],
     }
 
 
@@ -96,4 +100,22 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "file": verdict.span.file,
         "line": verdict.span.line,
         "column": verdict.span.column,
+        "end_line": verdict.span.end_line,
+        "end_column": verdict.span.end_column,
+        "source": verdict.source or None,
+    }
+
+
+def _chart(chart: Chart) -> dict[str, Any]:
+    return {
+        "title": chart.title,
+        "form": chart.form.value,
+        "section": chart.section,
+        "x": chart.x,
+        "y": chart.y,
+        "note": chart.note,
+        "series": [
+            {"name": s.name, "by": s.by.value, "points": [list(p) for p in s.points]}
+            for s in chart.series
+        ],
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import textwrap
 from collections.abc import Iterator, Sequence
+from enum import Enum, auto
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
@@ -14,7 +15,7 @@ from rich.theme import Theme
 
 from validator.records.verdict import LOAD, REACHABLE, Report, Severity, Status, Verdict
 from validator.reporters.base import reporter
-from validator.reporters.figures import request_lines
+from validator.reporters.figures import request_lines, shape_lines
 from validator.reporters.wording import (
     counts,
     found,
@@ -50,6 +51,14 @@ _MOST_REASONS = 4
 _STYLES = {Severity.CRITICAL: "failed", Severity.WARNING: "warned", Severity.INFO: "informed"}
 
 
+class Detail(Enum):
+    """How much of a report a person wants to read."""
+
+    LITTLE = auto()
+    USUAL = auto()
+    MUCH = auto()
+
+
 @reporter("table")
 def render(reports: Sequence[Report]) -> str:
     """The tables that a terminal shows, as plain text 100 columns wide.
@@ -64,31 +73,41 @@ def render(reports: Sequence[Report]) -> str:
     return console.file.getvalue()
 
 
-def tables(reports: Sequence[Report], width: int, *, quiet: bool = False) -> RenderableType:
-    """Return everything a person reads, for a console *width* columns wide."""
+def tables(
+    reports: Sequence[Report], width: int, detail: Detail = Detail.USUAL, *, bars: bool = True
+) -> RenderableType:
+    """Return everything a person reads, for a console *width* columns wide.
+
+    Without *bars*, which not every terminal can show, distributions are not drawn.
+    """
     parts: list[RenderableType] = []
     for report in reports:
-        parts += [] if quiet else _run(report, width)
+        if detail is Detail.LITTLE:
+            parts += _outcome(report, width, several=len(reports) > 1)
+            continue
+        parts += _run(report, width, detail, bars=bars)
         parts += _result(report, width)
     if len(reports) > 1:
         parts += _suite(reports)
     return Group(*parts)
 
 
-def _run(report: Report, width: int) -> Iterator[RenderableType]:
+def _run(report: Report, width: int, detail: Detail, *, bars: bool) -> Iterator[RenderableType]:
     yield Text()
     yield _line((printable(report.title), "head"), ("  ", ""), (printable(report.target), "muted"))
     if isinstance(report.load, dict):
-        yield from (_wrapped(line, width, 1, 11) for line in request_lines(report.load))
+        lines = [*request_lines(report.load), *(shape_lines(report.charts) if bars else ())]
+        yield from (_wrapped(line, width, 1, 11) for line in lines)
+    total = 0 if detail is Detail.MUCH else len(report.verdicts)
     for section, verdicts in sections(report).items():
-        yield from _section(section, verdicts, width, len(report.verdicts))
+        yield from _section(section, verdicts, width, detail, total)
 
 
 # A table per endpoint
 
 
 def _section(
-    section: str, verdicts: list[Verdict], width: int, total: int
+    section: str, verdicts: list[Verdict], width: int, detail: Detail, total: int
 ) -> Iterator[RenderableType]:
     passed = sum(v.status is Status.PASS for v in verdicts)
     style = "passed" if not any(v.bad for v in verdicts) else "failed"
@@ -104,12 +123,12 @@ def _section(
         shown = [v for v in verdicts if v.status is not Status.PASS][:MOST_BAD]
         hidden = len(verdicts) - len(shown)
     if shown:
-        yield _table(shown, width)
+        yield _table(shown, width, detail)
     if hidden:
         yield Text(f" … and {hidden} more, not listed; --report json or csv has all", "muted")
 
 
-def _table(verdicts: list[Verdict], width: int) -> Table:
+def _table(verdicts: list[Verdict], width: int, detail: Detail) -> Table:
     wide = width >= _WIDE
     grid = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, expand=False)
     # Fixed widths spare rich from measuring every cell, which costs more than printing them.
@@ -126,10 +145,22 @@ def _table(verdicts: list[Verdict], width: int) -> Table:
             Text(printable(verdict.expected)),
             Text(printable(verdict.actual), style),
         ]
+        if detail is Detail.MUCH:
+            for cell, more in zip(cells[1:], _more(verdict, wide=wide), strict=True):
+                cell.append("".join(f"\n{printable(line)}" for line in more if line), "muted")
         if wide:
             cells.append(Text(_note(verdict), "muted"))
         grid.add_row(*cells)
     return grid
+
+
+def _more(verdict: Verdict, *, wide: bool) -> tuple[Sequence[str], ...]:
+    """Return what else there is to say under the name, the expected and the actual."""
+    place_in_spec = str(verdict.span) if verdict.span.file else "implied"
+    values = [f"before {verdict.before}"] if verdict.before else []
+    values += [f"after {verdict.after}"] if verdict.after else []
+    told = () if wide else notes(verdict)
+    return (verdict.path or "", place_in_spec), (verdict.why,), (*values, *told)
 
 
 def _style(verdict: Verdict) -> str:
@@ -210,9 +241,11 @@ def _rates(report: Report, width: int) -> Text:
     return _wrapped("Passed  " + ", ".join(parts), width, 0, 8)
 
 
-def _outcome(report: Report, width: int) -> Iterator[RenderableType]:
+def _outcome(report: Report, width: int, *, several: bool = False) -> Iterator[RenderableType]:
     style = "passed" if report.passed else "failed"
-    yield _line((word(report), style), (f"  {counts(report)} in {report.elapsed:.1f} s", ""))
+    named = f"  {printable(report.title)}:" if several else ""
+    told = f"{named}  {counts(report)} in {report.elapsed:.1f} s"
+    yield _line((word(report), style), (told, ""))
     # What shows its cause comes first: that is what a reader wants to know.
     breaking = sorted(
         report.speaking(report.breaking),

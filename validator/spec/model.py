@@ -205,3 +205,5 @@ class Spec:
     """Seconds for the whole run."""
     secrets: tuple[str, ...] = ()
     """Texts that no output may contain."""
+    sources: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """The files it was read from, and what stands in them."""

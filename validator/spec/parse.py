@@ -209,6 +209,7 @@ class _Reading:
             sequential=written.sequential,
             timeout=written.timeout,
             secrets=tuple(sorted(s for s in self._secrets if len(s) >= _SHORTEST_SECRET)),
+            sources=tuple(self._problems.sources.items()),
         )
 
     # What the caller gave

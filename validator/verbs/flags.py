@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from validator.errors import UsageError
 
 if TYPE_CHECKING:
+    from validator.reporters.table import Detail
     from validator.spec.parse import Overrides
 
 VACUOUS: Final = "vacuous"
@@ -31,6 +32,21 @@ class Flags:
     replay: str | None = None
     fail_on: tuple[str, ...] = ()
     quiet: bool = False
+    verbose: bool = False
+
+    @property
+    def detail(self) -> Detail:
+        """How much of a report a person wants to read."""
+        return detail(quiet=self.quiet, verbose=self.verbose)
+
+
+def detail(*, quiet: bool, verbose: bool) -> Detail:
+    """Return how much of a report a person wants to read."""
+    from validator.reporters.table import Detail
+
+    if quiet and verbose:
+        raise UsageError("--quiet and --verbose: give one")
+    return Detail.LITTLE if quiet else Detail.MUCH if verbose else Detail.USUAL
 
 
 def run_flags(command: Callable[..., None]) -> Callable[..., None]:
@@ -56,14 +72,6 @@ def run_flags(command: Callable[..., None]) -> Callable[..., None]:
             multiple=True,
             help="Set any key of the spec, such as load.model=x.",
         ),
-        click.option(
-            "--report",
-            "reports",
-            metavar="FORMAT[=PATH]",
-            multiple=True,
-            help="Also write a report: json, junit, markdown …, as `validator explain` lists; "
-            "to stdout without PATH.",
-        ),
         click.option("--record", metavar="FILE", help="Keep everything seen, to judge it again."),
         click.option("--replay", metavar="FILE", help="Judge a recording; no server is needed."),
         click.option(
@@ -73,8 +81,32 @@ def run_flags(command: Callable[..., None]) -> Callable[..., None]:
             help="What makes the run fail: the least severity (critical unless given), and vacuous "
             "for passes that could not have failed.",
         ),
-        click.option("-q", "--quiet", is_flag=True, help="Only what is wrong, and the result."),
     )
+    return _with_options(shown_flags(command), options)
+
+
+def shown_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the flags that say how reports are shown."""
+    options = (
+        click.option(
+            "--report",
+            "reports",
+            metavar="FORMAT[=PATH]",
+            multiple=True,
+            help="Also write a report: json, junit, html …, as `validator explain` lists; "
+            "to stdout without PATH.",
+        ),
+        click.option("-q", "--quiet", is_flag=True, help="Only the result, with its reasons."),
+        click.option(
+            "-v", "--verbose", is_flag=True, help="Every assertion with its place and its values."
+        ),
+    )
+    return _with_options(command, options)
+
+
+def _with_options(
+    command: Callable[..., None], options: Sequence[Callable[..., Any]]
+) -> Callable[..., None]:
     for option in reversed(options):
         command = option(command)
     return command

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from validator.records.verdict import Report
+    from validator.reporters.table import Detail
 
 
 @dataclass(slots=True)
@@ -52,7 +53,7 @@ def chosen(words: Sequence[str]) -> Output:
     return output
 
 
-def show(reports: list[Report], output: Output, *, quiet: bool) -> None:
+def show(reports: list[Report], output: Output, detail: Detail) -> None:
     """Draw the tables, and write every report that was chosen."""
     from validator.files import write
     from validator.reporters import REPORTERS
@@ -60,7 +61,7 @@ def show(reports: list[Report], output: Output, *, quiet: bool) -> None:
 
     # A report on stdout is for a program; what people read then goes where progress went.
     screen = console(stderr=output.to_stdout is not None)
-    screen.print(tables(reports, screen.width, quiet=quiet))
+    screen.print(tables(reports, screen.width, detail, bars=screen.encoding.startswith("utf")))
     if output.to_stdout is not None:
         click.echo(REPORTERS[output.to_stdout](reports), nl=False)
     for name, path in output.to_files:

@@ -52,7 +52,7 @@ def perform(paths: Sequence[Path], flags: Flags, url: str | None = None) -> int:
         reports.append(report)
         if report.exit_code == INTERRUPTED:
             break
-    show(reports, output, quiet=flags.quiet)
+    show(reports, output, flags.detail)
     return max(report.exit_code for report in reports)
 
 

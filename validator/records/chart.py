@@ -1,0 +1,50 @@
+"""What people would rather look at than read: bounded series of numbers, ready to be drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+MOST_POINTS: Final = 1000
+"""Of one series, however long the load was."""
+
+
+class Form(StrEnum):
+    """How the points of a chart are meant to be drawn."""
+
+    HISTOGRAM = "histogram"  # from, to, count
+    SCATTER = "scatter"  # x, y
+    STEPS = "steps"  # x, y, which holds until the next x
+    LADDER = "ladder"  # percentile, value
+
+
+class By(StrEnum):
+    """Whose numbers they are."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The points of one thing that was watched."""
+
+    name: str
+    points: tuple[tuple[float, ...], ...]
+    by: By = By.CLIENT
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Series that share their axes."""
+
+    title: str
+    form: Form
+    series: tuple[Series, ...]
+    section: str
+    """Where a report shows it, as for verdicts."""
+    x: str = ""
+    """What the horizontal axis is, with its unit."""
+    y: str = ""
+    note: str = ""
