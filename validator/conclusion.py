@@ -63,3 +63,9 @@ def day(started: str) -> date:
         return datetime.fromisoformat(started).date()
     except ValueError:
         raise UsageError(f"the recording was started at {started!r}, which is no date") from None
+
+
+def planned(spec: Spec) -> tuple[Verdict, ...]:
+    """Return what a run of *spec* will decide, in order, while nothing has been seen yet."""
+    unseen = Recording(spec.title, spec.file, spec.target.url, date.min.isoformat())
+    return conclude(spec, unseen).verdicts
