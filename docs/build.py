@@ -141,6 +141,8 @@ def _refused(predicate: type[Predicate]) -> str:
     match predicate.subject:
         case Subject.PRESENCE:
             return "nothing: it is asked of the page, whatever the value."
+        case Subject.CURVE:
+            return "nothing: it is asked of the samples together. A value that is no number fails."
         case Subject.ELEMENTS:
             return "a single value that is no array, and an empty array."
     if predicate.fits is not Predicate.fits:

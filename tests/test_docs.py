@@ -81,6 +81,7 @@ def as_spec(text: str) -> str:
     if text.startswith("- "):
         listed = textwrap.indent(text, " " * 6)
         page = "    format: prometheus\n" if re.search(r"metric:|conforms:", text) else ""
+        page += "    during: {every: 1s}\n" if "over: during" in text else ""
         text = (
             "endpoints:\n  kv_cache: {get: /kv}\n"
             f"  dynamo:\n    get: /d\n{page}    assert:\n{listed}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -18,7 +19,13 @@ from validator.ledger import ledger
 from validator.measures import MEASURES
 from validator.predicates import PREDICATES
 from validator.records.load import Exchange, LoadResult
-from validator.records.observation import Observations, Payload, Snapshot, Unreadable
+from validator.records.observation import (
+    Observations,
+    Payload,
+    Progress,
+    Snapshot,
+    Unreadable,
+)
 from validator.records.verdict import Severity, Status
 from validator.source import read
 from validator.spec.parse import Overrides, parse
@@ -53,22 +60,32 @@ def snapshot(document):
     return Snapshot("stats", document, status=200)
 
 
-def seen(before, after):
+def seen(before, after, during=()):
     return Observations(
         {} if before is UNSEEN else {"stats": snapshot(before)},
         {} if after is UNSEEN else {"stats": snapshot(after)},
+        {"stats": tuple(during)},
     )
+
+
+def sample(number, document, progress=None):
+    """Return the sample taken after *number* seconds, with what had been [done, sent] by then."""
+    counts = [{"ok": n, "sent": n} for n in progress or ()]
+    found = snapshot(UNREADABLE if document == "UNREADABLE" else document)
+    return replace(found, taken=float(number), progress=Progress(*counts) if counts else None)
 
 
 def spec_of(assertion, head=HEAD):
     return parse(f"{head}      - {assertion}\n", overrides=Overrides(environment={}))
 
 
-def judged(assertion, after, before=UNSEEN, *, head=HEAD, load=True):
+def judged(  # noqa: PLR0913 - what a run may have seen
+    assertion, after, before=UNSEEN, *, head=HEAD, load=True, during=()
+):
     """Return the verdict on one assertion; the documents are those of one endpoint."""
-    found = evaluate(
-        spec_of(assertion, head), seen(before, after), books() if load is True else load, TODAY
-    )
+    observed = seen(before, after, during)
+    ledger_ = books() if load is True else load
+    found = evaluate(spec_of(assertion, head), observed, ledger_, TODAY)
     (verdict,) = [v for v in found if v.section == "stats" and v.name != "reachable"]
     return verdict
 
@@ -96,11 +113,20 @@ def test_a_verdict_is_what_its_case_says(case):
         case |= {"after": page(case["page"])}
         case |= {"before": page(case["page_before"])} if "page_before" in case else {}
     before = case.get("before", UNSEEN)
+    if "during" in case:  # samples, a second apart
+        missing = case.get("missing", 0)
+        during = f"during: {{every: 1s, missing: {missing}}}"
+        head = head.replace("get: /stats", f"get: /stats\n    {during}")
+    progress = case.get("progress", [None] * len(case.get("during", ())))
     found = judged(
         case["assert"],
         UNREADABLE if case.get("after") == "UNREADABLE" else case.get("after"),
         UNREADABLE if before == "UNREADABLE" else before,
         head=head,
+        during=[
+            sample(n, page(d) if "format" in head and d != "UNREADABLE" else d, p)
+            for n, (d, p) in enumerate(zip(case.get("during", ()), progress, strict=True), 1)
+        ],
     )
     told = {
         "status": found.status.value,
@@ -108,9 +134,10 @@ def test_a_verdict_is_what_its_case_says(case):
         "note": found.note,
         "expected": found.expected,
         "severity": found.severity.value,
+        "vacuous": found.vacuous,
     }
     assert told["status"] == case["status"], told
-    for key in ("actual", "note", "expected", "severity"):
+    for key in ("actual", "note", "expected", "severity", "vacuous"):
         if key in case:
             assert told[key] == case[key], told
 
@@ -123,10 +150,12 @@ ARGUMENTS = {
     "type": "[number, string, boolean, array, object, integer]", "exists": "true",
     "contains": "a", "starts_with": "''", "ends_with": "''", "matches": "''",
     "has_keys": "[a]", "unique": "true", "sorted": "true", "ordered": "[a, b]",
-    "empty": "false",
+    "empty": "false", "spaced": "{at_least: 0s}",
+    "dated": "{since: 1900-01-01, until: 2999-01-01, tolerance: 9h}",
 }  # fmt: skip
 """As weak as each predicate can be made without asking for absence itself."""
 ASKS_FOR_ABSENCE = {"absent"}
+ASKS_ELSEWHERE = {"conforms", "schema", "tracks"}
 QUESTIONS = [f"{name}: {argument}" for name, argument in ARGUMENTS.items()]
 NUMERIC = ["ge: -1000", "le: 1000", "ne: 77", "eq: 5", "in: [1, 2]", "between: [-9, 9]"]
 MEASURED = [
@@ -161,7 +190,7 @@ GOOD = {"a": {"a": 1, "b": 2}}
 
 
 def test_every_predicate_is_among_the_questions():
-    assert set(ARGUMENTS) | {"conforms", "schema"} | ASKS_FOR_ABSENCE == set(PREDICATES)
+    assert set(ARGUMENTS) | ASKS_FOR_ABSENCE | ASKS_ELSEWHERE == set(PREDICATES)
     assert len(CONDITIONS) > 300
 
 

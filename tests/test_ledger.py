@@ -147,7 +147,7 @@ def test_an_empty_load_has_counts_but_no_figures():
 def test_the_ledger_has_every_promised_key():
     assert set(ledger(LoadResult(()))) == {
         *("sent", "ok", "failed", "success_rate", "duration_s", "outcomes", "errors"),
-        "finish_reasons",
+        *("finish_reasons", "started_at", "ended_at"),
         *("requests_per_s", "tokens_per_s", "tokens", "chunks", "models", "in_flight_max"),
         *LATENCIES,
         *("percentiles", "client"),

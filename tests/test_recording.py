@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from validator.errors import UsageError
 from validator.recording import _recording, read, written
-from validator.records.observation import Observations, Settled, Snapshot, Unreadable
+from validator.records.observation import Observations, Progress, Settled, Snapshot, Unreadable
 from validator.records.recording import Recording
 
 JSON = st.recursive(
@@ -19,6 +19,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )  # fmt: skip
+COUNTS = st.dictionaries(st.sampled_from(["sent", "ok"]), st.integers(0))
 TIMES = st.floats(0, 1e6)
 SNAPSHOTS = st.builds(
     Snapshot,
@@ -28,6 +29,7 @@ SNAPSHOTS = st.builds(
     st.none() | st.integers(100, 599),
     TIMES,
     TIMES,
+    st.none() | st.builds(Progress, COUNTS, COUNTS),
 )
 RECORDINGS = st.builds(
     Recording,
@@ -41,6 +43,9 @@ RECORDINGS = st.builds(
         Observations,
         before=st.fixed_dictionaries({}, optional={"s": SNAPSHOTS}),
         after=st.fixed_dictionaries({}, optional={"s": SNAPSHOTS}),
+        during=st.fixed_dictionaries(
+            {}, optional={"s": st.lists(SNAPSHOTS, max_size=3).map(tuple)}
+        ),
         settled=st.none()
         | st.builds(Settled, st.booleans(), TIMES, st.integers(0, 9), st.just(("a",))),
     ),

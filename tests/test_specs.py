@@ -169,6 +169,7 @@ def _examples(registry):
 @pytest.mark.parametrize("example", [*_examples(PREDICATES), *_examples(MEASURES)])
 def test_the_example_in_every_docstring_is_an_assertion(example):
     page = "" if example.startswith("- {path: ") else "    format: prometheus\n"
+    page += "    during: {every: 1s}\n"
     indented = "".join(f"      {line}\n" for line in example.splitlines())
     spec = parse(
         "version: 1\n"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from validator import duration
 from validator.reference import Reference
 from validator.registry import suggest
 from validator.values import Json, brief, is_number, kind
@@ -122,18 +123,27 @@ def list_of(form: Form, least: int = 1) -> Form:
     )
 
 
+def word_of(choices: tuple[str, ...], noun: str) -> Form:
+    """Return the form of a word out of *choices*."""
+
+    def read(word: Json) -> str:
+        if word not in choices or not isinstance(word, str):
+            hint = suggest(word, choices, "words") if isinstance(word, str) else ""
+            raise ArgumentError(f"{wrong(noun, word)}; known: {', '.join(choices)}", hint)
+        return str(word)
+
+    return Form(noun, read, {"enum": list(choices)}, fixed=True)
+
+
 def one_of(choices: tuple[str, ...], noun: str) -> Form:
     """Return the form of a word out of *choices*, or of a list of such words."""
+    each = word_of(choices, noun)
 
     def read(value: Json) -> tuple[str, ...]:
         words = list(value) if isinstance(value, list | tuple) else [value]
         if not words:
             raise ValueError(f"expected {noun}, found an empty list")
-        for word in words:
-            if word not in choices or not isinstance(word, str):
-                hint = suggest(word, choices, "words") if isinstance(word, str) else ""
-                raise ArgumentError(f"{wrong(noun, word)}; known: {', '.join(choices)}", hint)
-        return tuple(str(word) for word in words)
+        return tuple(each.read(word) for word in words)
 
     word = {"enum": list(choices)}
     listed = {"type": "array", "items": word, "minItems": 1}
@@ -150,9 +160,29 @@ def _pattern(value: Json) -> Json:
     return value
 
 
+class Seconds(float):
+    """A duration once it is read, so that it is not taken for a number without a unit."""
+
+    __slots__ = ()
+
+
+def _duration(value: Json) -> Seconds:
+    if isinstance(value, Seconds):
+        return value
+    if not isinstance(value, str):
+        raise wrong("a duration with its unit, such as 250ms, 5s or 1m", value)
+    return Seconds(duration.seconds(value))
+
+
 NUMBER = Form("a number", _number, {"type": "number"})
 TEXT = Form("a text", _text, {"type": "string"})
 TRUE = Form("true", _true, {"const": True}, fixed=True)
 BOOLEAN = Form("true or false", _boolean, {"type": "boolean"}, fixed=True)
+DURATION = Form(
+    "a duration",
+    _duration,
+    {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$"},
+    fixed=True,
+)
 ANY = Form("a value", _any, {})
 PATTERN = Form("a regular expression", _pattern, {"type": "string", "format": "regex"})

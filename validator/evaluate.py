@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import assert_never
 
 from validator.decidability import excuse
-from validator.expressions import ExpressionError, Term
 from validator.judgement import answer, asks_change, first_bad
 from validator.ledger import look
-from validator.query import Match, Query, compiled
-from validator.records.observation import Observations, Unreadable
+from validator.query import Match, Query
+from validator.records.observation import Observations, Snapshot, Unreadable
 from validator.records.verdict import ACROSS, LOAD, REACHABLE, Severity, Status, Verdict
-from validator.reference import Reference, UnresolvedError
-from validator.selector import Selector, family_of, is_counter
+from validator.relation import relation, relation_during
+from validator.samples import Samples, Select, curve, subjects
+from validator.selector import Selector, family_of
+from validator.sight import Sight, reset_of, unaskable
 from validator.spec.model import (
     About,
+    Ask,
     Assertion,
     Endpoint,
     ExprAssertion,
@@ -25,8 +26,8 @@ from validator.spec.model import (
     PathAssertion,
     Spec,
 )
-from validator.subject import Answer, Facts, Holding, Missing, Subject, series, subject
-from validator.values import Json, brief, is_number, kind
+from validator.subject import Answer, Holding, Missing, Subject, subject
+from validator.values import Json, brief, is_number
 from validator.wording import expected
 
 _UNASKED = Missing("nothing asked what was before")
@@ -57,17 +58,9 @@ def evaluate(
     return tuple(verdicts)
 
 
-class _FallenError(Exception):
-    """A counter that an expression asks about has fallen."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.note)
-        self.answer = answer
-
-
 @dataclass(slots=True)
 class Judge:
-    """Judges assertions one by one, remembering what each query selected from each document."""
+    """Judges assertions one by one."""
 
     spec: Spec
     seen: Observations
@@ -76,8 +69,10 @@ class Judge:
     interrupted: bool = False
     excusing: bool = True
     """Whether a failure that the client's own lag explains is undecided."""
-    _selected: dict[tuple[int, Query | Selector], tuple[Match, ...]] = field(default_factory=dict)
-    _facts: Facts | None = None
+    sight: Sight = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sight = Sight(self.seen, self.ledger)
 
     # One kind of assertion each
 
@@ -118,7 +113,7 @@ class Judge:
         asked = subject(
             matches, Missing("the ledger has no before"), single=assertion.query.definite
         )
-        found = answer(assertion.condition, asked, self.facts)
+        found = answer(assertion.condition, asked, self.sight.facts)
         if found.holding is not Holding.YES:
             notes = [found.note, self._failures()]
             if self.interrupted:
@@ -160,161 +155,87 @@ class Judge:
         if snapshot is None or snapshot.error is not None:
             reason = "never looked at" if snapshot is None else _why(snapshot.error)
             return self._concluded(assertion, Answer(Holding.UNDECIDABLE, reason))
-        matches = self._select(assertion.query, snapshot.document)
+        matches = self.sight.select(assertion.query, snapshot.document)
         before: tuple[Match, ...] | Missing = _UNASKED
         if asks_change(assertion.condition):
-            before = self._before(assertion.endpoint, assertion.query)
+            before = self.sight.before(assertion.endpoint, assertion.query)
         asked = subject(matches, before, single=assertion.query.definite)
-        if unasked := _unaskable(assertion.query, matches, snapshot.document):
+        if unasked := unaskable(assertion.query, matches, snapshot.document):
             return self._concluded(assertion, unasked)
         if isinstance(assertion.query, Selector):
             if not matches and assertion.query.name:
                 hint = family_of(assertion.query.name, snapshot.document)
                 asked = replace(asked, absence=hint)
             asked = replace(asked, born_at=0)
-            if reset := _reset(matches, before, snapshot.document):
+            if reset := reset_of(matches, before, snapshot.document):
                 return self._concluded(assertion, reset)
         return self._answered(assertion, asked)
 
     def _during(self, assertion: PathAssertion, endpoint: str) -> Verdict:
         """Decide an assertion about the samples taken while the load ran, path by path."""
-        samples = self.seen.during.get(endpoint, ())
-        readable = [s for s in samples if s.error is None]
-        if not readable:
-            why = f"no sample could be read: {samples[0].error}" if samples else "no sample taken"
-            return self._concluded(assertion, Answer(Holding.UNDECIDABLE, why))
-        found: dict[str, list[tuple[float, Json]]] = {}
-        for earlier, snapshot in zip((None, *readable), readable, strict=False):
-            matches = self._select(assertion.query, snapshot.document)
-            if unasked := _unaskable(assertion.query, matches, snapshot.document):
-                return self._concluded(assertion, unasked)
-            if earlier is not None and isinstance(assertion.query, Selector):
-                before = self._select(assertion.query, earlier.document)
-                if reset := _reset(matches, before, snapshot.document):
-                    return self._concluded(assertion, reset)
-            for match in matches:
-                found.setdefault(match.path, []).append((snapshot.taken, match.value))
-        blind = len(samples) - len(readable)
-        notes = (f"{blind} of {len(samples)} samples unreadable",) if blind else ()
-        answers = [
-            answer(assertion.condition, asked, self.facts)
-            for asked in (_series(path, seen, len(readable), notes) for path, seen in found.items())
-        ] or [answer(assertion.condition, series("", (), notes), self.facts)]
-        return self._concluded(assertion, first_bad(answers))
+        samples, query = self._samples(endpoint), assertion.query
+        if unseen := samples.unseen or self._unaskable_during(query, samples.readable):
+            return self._concluded(assertion, unseen)
+
+        def select(snapshot: Snapshot) -> tuple[Match, ...]:
+            return self.sight.select(query, snapshot.document)
+
+        curves = [p for p in assertion.condition if isinstance(p, Ask) and p.predicate.of_curve]
+        answers = [self._curve(p, samples, select, endpoint, query) for p in curves]
+        absent: list[Snapshot] = []
+        if rest := tuple(p for p in assertion.condition if p not in curves):
+            values = samples.by_path(select)
+            if query.definite and values:
+                absent = [s for s in samples.readable if not select(s)]
+            asked = subjects(values, 0 if query.definite else len(samples.readable))
+            answers += [answer(rest, about, self.sight.facts) for about in asked]
+        return self._concluded(assertion, samples.weighed(first_bad(answers), absent))
+
+    def _curve(
+        self, part: Ask, samples: Samples, select: Select, endpoint: str, query: Query | Selector
+    ) -> Answer:
+        born_at = getattr(part.predicate, "absent_before", None)
+        if born_at is None and isinstance(query, Selector):
+            born_at = 0
+        asked = curve(samples, select, self.sight.before(endpoint, query), born_at)
+        return asked if isinstance(asked, Answer) else answer((part,), asked, self.sight.facts)
+
+    def _unaskable_during(
+        self, query: Query | Selector, samples: tuple[Snapshot, ...]
+    ) -> Answer | None:
+        """Return the first answer about a sample that no condition may be asked about."""
+        before: tuple[Match, ...] = ()
+        for sample in samples:
+            matches = self.sight.select(query, sample.document)
+            if unasked := unaskable(query, matches, sample.document):
+                return unasked
+            if isinstance(query, Selector) and (
+                reset := reset_of(matches, before, sample.document)
+            ):
+                return reset
+            before = matches
+        return None
+
+    def _samples(self, endpoint: str) -> Samples:
+        may_miss = next((e.may_miss for e in self.spec.endpoints if e.id == endpoint), 0)
+        return Samples(tuple(self.seen.during.get(endpoint, ())), may_miss)
 
     def _answered(self, assertion: PathAssertion, asked: Subject) -> Verdict:
         try:
-            found = answer(assertion.condition, asked, self.facts)
+            found = answer(assertion.condition, asked, self.sight.facts)
         except OverflowError:  # an integer of hundreds of digits, which no float can hold
             found = Answer(Holding.UNDECIDABLE, "unknown", "a number grew out of bounds")
+        if found.vacuous and asks_change(assertion.condition) and assertion.endpoint is not None:
+            # It was elsewhere meanwhile, and might have stayed there.
+            still = not self.sight.has_moved(assertion.endpoint, assertion.query)
+            found = replace(found, vacuous=still)
         return self._concluded(assertion, found)
 
     def _expr(self, assertion: ExprAssertion) -> Verdict:
-        values: dict[str, Json] = {}
-        bound = dict(assertion.bindings)
-        for term in assertion.expression.terms:
-            try:
-                if term.name == "load":
-                    values[term.text] = self._ledger_value(term.text)
-                else:
-                    binding = bound[term.name]
-                    values[term.text] = self._term(term, binding.endpoint, binding.query)
-            except _FallenError as fallen:
-                return self._concluded(assertion, fallen.answer)
-            except (ValueError, OverflowError) as error:
-                found = Answer(Holding.UNDECIDABLE, _values(values) or "undecided", str(error))
-                return self._concluded(assertion, found)
-        try:
-            holds = assertion.expression.holds(values)
-        except ExpressionError as error:
-            found = Answer(Holding.UNDECIDABLE, _values(values), str(error))
-        else:
-            found = Answer(
-                Holding.YES if holds else Holding.NO,
-                _values(values),
-                vacuous=holds and _all_zero(values),
-            )
-        return self._concluded(assertion, found)
-
-    # What assertions look up
-
-    @property
-    def facts(self) -> Facts:
-        """What measures and references need."""
-        if self._facts is None:
-            self._facts = Facts(lambda r: r.resolved(self.ledger, look), self._duration())
-        return self._facts
-
-    def _duration(self) -> float | None:
-        if isinstance(self.ledger, dict):
-            found = self.ledger.get("duration_s")
-            return float(found) if is_number(found) else None
-        return None
-
-    def _select(self, query: Query | Selector, document: Json) -> tuple[Match, ...]:
-        if query.definite:
-            return query.select(document)
-        key = (id(document), query)
-        if key not in self._selected:
-            self._selected[key] = query.select(document)
-        return self._selected[key]
-
-    def _before(self, endpoint: str, query: Query | Selector) -> tuple[Match, ...] | Missing:
-        snapshot = self.seen.before.get(endpoint)
-        if snapshot is None:
-            return Missing("not looked at before the load")
-        if snapshot.error is not None:
-            return Missing(f"unreadable before the load: {snapshot.error}")
-        return self._select(query, snapshot.document)
-
-    def _ledger_value(self, text: str) -> Json:
-        query = compiled("$" + text.removeprefix("load"))
-        return Reference(f"${{{text}}}", (query,)).resolved(self.ledger, look)
-
-    def _term(self, term: Term, endpoint: str, query: Query | Selector) -> Json:
-        """Return the value of a term: one of a definite path, else a list; raise ValueError."""
-        match term.phase:
-            case "before":
-                earlier = _one(query, self._at_before(term, endpoint, query))
-                if earlier is None:
-                    raise UnresolvedError(f"{endpoint}: {query} was null before the load")
-                return earlier
-            case "delta":
-                after = self._at_after(endpoint, query)
-                before = {m.path: m.value for m in self._at_before(term, endpoint, query)}
-                if isinstance(query, Selector):
-                    before = {**{m.path: 0 for m in after}, **before}
-                    earlier_matches = tuple(Match(path, v) for path, v in before.items())
-                    document = self.seen.after[endpoint].document
-                    if reset := _reset(after, earlier_matches, document):
-                        raise _FallenError(reset)
-                if gone := before.keys() - {m.path for m in after}:
-                    raise UnresolvedError(f"{endpoint}: gone after the load: {min(gone)}")
-                return _one(query, tuple(_difference(m, before) for m in after))
-        found = _one(query, self._at_after(endpoint, query))
-        if found is None:
-            raise UnresolvedError(f"{endpoint}: {query} is null")
-        return found
-
-    def _at_after(self, endpoint: str, query: Query | Selector) -> tuple[Match, ...]:
-        snapshot = self.seen.after.get(endpoint)
-        if snapshot is None or snapshot.error is not None:
-            why = "never looked at" if snapshot is None else _why(snapshot.error)
-            raise UnresolvedError(f"{endpoint}: {why}")
-        matches = self._select(query, snapshot.document)
-        if unasked := _unaskable(query, matches, snapshot.document):
-            raise UnresolvedError(f"{endpoint}: {unasked.note}")
-        if not matches:
-            raise UnresolvedError(f"{endpoint}: nothing at {query}")
-        return matches
-
-    def _at_before(self, term: Term, endpoint: str, query: Query | Selector) -> tuple[Match, ...]:
-        before = self._before(endpoint, query)
-        if isinstance(before, Missing):
-            raise UnresolvedError(f"{endpoint}: {before.reason}")
-        if not before and not (isinstance(query, Selector) and term.phase == "delta"):
-            raise UnresolvedError(f"{endpoint}: {term.name} was absent before the load, at {query}")
-        return before
+        if assertion.over is Over.DURING:
+            samples = self._samples(assertion.bindings[0][1].endpoint)
+            return self._concluded(assertion, relation_during(assertion, self.sight, samples))
+        return self._concluded(assertion, relation(assertion, self.sight))
 
     # From an answer to a verdict
 
@@ -357,7 +278,7 @@ class Judge:
         bare = replace(assertion, about=replace(assertion.about, skip="", xfail=None))
 
         def holds(ledger: Json) -> bool:
-            judge = replace(self, ledger=ledger, excusing=False, _facts=None)
+            judge = replace(self, ledger=ledger, excusing=False)
             match bare:
                 case PathAssertion(endpoint=None):
                     again = judge.about_load(bare)
@@ -370,10 +291,11 @@ class Judge:
     def _wanted(self, assertion: Assertion) -> str:
         """Write what *assertion* expects, with the values that its references have."""
         match assertion:
-            case ExprAssertion(expression=expression):
-                return " ".join(expression.text.split())
+            case ExprAssertion(expression=expression, over=over):
+                when = "" if over is Over.AFTER else f", {over} the load"
+                return " ".join(expression.text.split()) + when
             case PathAssertion(condition=condition, over=over):
-                resolve = None if self.ledger is None else self.facts.resolve
+                resolve = None if self.ledger is None else self.sight.facts.resolve
                 when = "" if over is Over.AFTER else f", {over} the load"
                 return expected(condition, resolve) + when
         assert_never(assertion)
@@ -449,67 +371,3 @@ def _readable(endpoint: Endpoint) -> str:
 
 def _why(error: Unreadable | None) -> str:
     return f"could not look: {error}"
-
-
-def _unaskable(
-    query: Query | Selector, matches: tuple[Match, ...], document: Json
-) -> Answer | None:
-    """Return the answer about what no condition may be asked about, whatever it is."""
-    if isinstance(query, Selector):
-        for match in matches:
-            if not is_number(match.value):  # a decoder's text for NaN or an infinity
-                return Answer(Holding.UNFIT, str(match.value), f"no finite number, at {match.path}")
-    elif not matches and query.presumes and not compiled(query.presumes).select(document):
-        note = f"nothing at {query.presumes}, whose members are asked about"
-        return Answer(Holding.UNFIT, "absent", note)
-    return None
-
-
-def _reset(
-    matches: tuple[Match, ...], before: tuple[Match, ...] | Missing, document: Json
-) -> Answer | None:
-    """Return the answer about a counter that fell: what it counted before is lost."""
-    earlier = {} if isinstance(before, Missing) else {m.path: m.value for m in before}
-    for match in matches:
-        start, value = earlier.get(match.path), match.value
-        if is_number(start) and is_number(value) and value < start:
-            name = match.path.partition("{")[0]
-            if is_counter(name, document):
-                moved = f"{brief(start)} → {brief(value)}"
-                note = f"counter reset: {match.path} fell, and a counter never does"
-                return Answer(Holding.NO, moved, note)
-    return None
-
-
-def _series(
-    path: str, seen: list[tuple[float, Json]], looks: int, notes: tuple[str, ...]
-) -> Subject:
-    if len(seen) < looks:
-        notes = (*notes, f"absent in {looks - len(seen)} of {looks} samples")
-    return series(path, seen, notes)
-
-
-def _one(query: Query | Selector, matches: tuple[Match, ...]) -> Json:
-    # A path says by itself whether it selects one value; a selector does when it has.
-    alone = query.definite or (isinstance(query, Selector) and len(matches) == 1)
-    return matches[0].value if alone else [m.value for m in matches]
-
-
-def _difference(match: Match, before: Mapping[str, Json]) -> Match:
-    if match.path not in before:
-        raise UnresolvedError(f"{match.path} was absent before the load")
-    start = before[match.path]
-    for value, when in ((match.value, "after"), (start, "before")):
-        if not is_number(value):
-            raise UnresolvedError(f"{match.path} is a {kind(value)} {when} the load, not a number")
-    return Match(match.path, match.value - start)  # type: ignore[operator]  # numbers, as checked
-
-
-def _values(values: Mapping[str, Json]) -> str:
-    return ", ".join(f"{name} {brief(value)}" for name, value in values.items())
-
-
-def _all_zero(values: Mapping[str, Json]) -> bool:
-    """Say whether a relation was between zeros only."""
-    flat = [v for value in values.values() for v in (value if isinstance(value, list) else [value])]
-    return all(is_number(v) and v == 0 for v in flat)

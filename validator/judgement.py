@@ -102,6 +102,8 @@ def _ask(part: Ask, about: Subject, facts: Facts) -> Answer:
             return _together(predicate, about)
         case Asked.VALUE:
             return _each_value(predicate, about, referred=bool(part.references))
+        case Asked.CURVE:
+            return _curve(predicate, about)
     assert_never(predicate.subject)
 
 
@@ -170,6 +172,16 @@ def _together(predicate: Predicate, about: Subject) -> Answer:
     if predicate.holds(elements):
         return Answer(Holding.YES, shown, notes_of(about))
     return Answer(Holding.NO, shown, predicate.explain(elements))
+
+
+def _curve(predicate: Predicate, about: Subject) -> Answer:
+    samples = [item.value for item in about.items]
+    if not predicate.fits(samples):
+        return Answer(Holding.UNDECIDABLE, "unknown", predicate.explain(samples))
+    holding = Holding.YES if predicate.holds(samples) else Holding.NO
+    idle = holding is Holding.YES and predicate.idle(samples, referred=True)
+    note = predicate.explain(samples)
+    return Answer(holding, predicate.shows(samples), note, vacuous=idle)
 
 
 def _elements(about: Subject) -> list[Json] | Answer:

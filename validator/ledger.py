@@ -10,7 +10,7 @@ from typing import Final
 from validator import stats
 from validator.columns import Columns
 from validator.query import Match, Query, child, compiled
-from validator.records.load import OK, OUTCOMES, Exchange, LoadResult
+from validator.records.load import OK, OUTCOMES, Exchange, LoadResult, Zero
 from validator.records.tally import MS, Samples, Tally, Tokens
 from validator.registry import suggest
 from validator.values import Json
@@ -36,6 +36,7 @@ def ledger(result: LoadResult) -> dict[str, Json]:
         "failed": tally.sent - tally.ok,
         "success_rate": tally.ok / tally.sent if tally.sent else None,
         "duration_s": duration,
+        **_wall_clock(result.zero, tally),
         "outcomes": {OK: tally.ok, **dict(sorted(tally.outcomes.items()))},
         "errors": {name: [*details] for name, details in tally.errors.items()},
         "finish_reasons": {**dict(sorted(tally.reasons.items()))},
@@ -65,6 +66,16 @@ def _tally(result: LoadResult) -> Tally:
     if result.beyond is not None:
         tally.merge(result.beyond)
     return tally
+
+
+def _wall_clock(zero: Zero | None, tally: Tally) -> dict[str, Json]:
+    """Return when the load began and ended, in seconds since 1970."""
+    if zero is None or not tally.sent:
+        return {"started_at": None, "ended_at": None}
+    return {
+        "started_at": zero.epoch + tally.first_sent,
+        "ended_at": zero.epoch + tally.last_done,
+    }
 
 
 def _rate(amount: int | None, duration: float) -> float | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from validator.errors import UsageError
-from validator.records.observation import Observations, Settled, Snapshot, Unreadable
+from validator.records.observation import Observations, Progress, Settled, Snapshot, Unreadable
 from validator.records.recording import Recording
 from validator.values import Json, json_text, kind
 
@@ -56,7 +56,14 @@ def _snapshot(snapshot: Snapshot) -> dict[str, Any]:
         "status": snapshot.status,
         "taken_s": snapshot.taken,
         "elapsed_s": snapshot.elapsed,
+        **_progress(snapshot.progress),
     }
+
+
+def _progress(progress: Progress | None) -> dict[str, Any]:
+    if progress is None:
+        return {}
+    return {"progress": {"done": dict(progress.done), "sent": dict(progress.sent)}}
 
 
 def read(file: str | Path) -> Recording:
@@ -123,7 +130,18 @@ def _read_snapshot(name: str, document: dict[str, Any]) -> Snapshot:
         status=document["status"],
         taken=float(document["taken_s"]),
         elapsed=float(document["elapsed_s"]),
+        progress=_read_progress(document.get("progress")),
     )
+
+
+def _read_progress(document: dict[str, Any] | None) -> Progress | None:
+    if document is None:
+        return None
+    done, sent = (
+        {str(name): int(count) for name, count in document[side].items()}
+        for side in ("done", "sent")
+    )
+    return Progress(done, sent)
 
 
 def _text(value: Json) -> str:

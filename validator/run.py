@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from validator import duration, movement
+from validator.curve import marked
 from validator.errors import ServerError
 from validator.ledger import ledger
 from validator.load import Collector, load
@@ -96,7 +97,7 @@ async def run(
         await asyncio.wait((work, stop))
     if not work.cancelled():
         work.result()
-    return _recorded(spec, seen, now, time.monotonic() - began)
+    return _recorded(spec, seen, now, began)
 
 
 async def _in_order(spec: Spec, seen: _Seen, listener: Listener, began: float) -> None:
@@ -225,7 +226,7 @@ def _unseen(spec: Spec, cause: str, why: str) -> dict[str, Snapshot]:
     return {e.id: Snapshot(e.id, error=Unreadable(cause, why)) for e in spec.endpoints}
 
 
-def _recorded(spec: Spec, seen: _Seen, now: datetime, elapsed: float) -> Recording:
+def _recorded(spec: Spec, seen: _Seen, now: datetime, began: float) -> Recording:
     if seen.interrupted:
         why = f"the run ended before it was read ({seen.interrupted})"
         seen.after = _unseen(spec, INTERRUPTED, why) | seen.after
@@ -234,17 +235,25 @@ def _recorded(spec: Spec, seen: _Seen, now: datetime, elapsed: float) -> Recordi
         spec=spec.file,
         target=spec.target.url,
         started=now.isoformat(timespec="seconds"),
-        elapsed=elapsed,
+        elapsed=time.monotonic() - began,
         ledger=_ledger(seen),
         observations=Observations(
             seen.before,
             seen.after,
-            {name: tuple(samples) for name, samples in seen.during.items()},
+            _during(seen, began),
             seen.settled,
         ),
         interrupted=seen.interrupted,
         remarks=tuple(seen.remarks),
     )
+
+
+def _during(seen: _Seen, began: float) -> dict[str, tuple[Snapshot, ...]]:
+    """Return the samples, each with how far the load was by then."""
+    if seen.collector is None or not any(seen.during.values()):
+        return {name: tuple(samples) for name, samples in seen.during.items()}
+    result = seen.collector.result()
+    return {name: marked(samples, result, began) for name, samples in seen.during.items()}
 
 
 def _ledger(seen: _Seen) -> dict[str, Json] | None:

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 from validator.columns import Columns
 from validator.drivers.base import Sender
 from validator.plan import LoadPlan, Share
-from validator.records.load import CANCELLED, Exchange, LoadResult
+from validator.records.load import CANCELLED, Exchange, LoadResult, Zero
 from validator.records.tally import Tally
 
 KEPT: Final = 1_000_000
@@ -40,6 +40,7 @@ class Collector:
     in_flight_max: int = 0
     lags: array[float] = field(default_factory=lambda: array("d"))
     cpu_share: float | None = None
+    zero: Zero | None = None
 
     def started(self) -> None:
         """Count one more request in flight."""
@@ -66,6 +67,7 @@ class Collector:
             self.lags,
             self.cpu_share,
             self.beyond,
+            self.zero,
         )
 
 
@@ -105,6 +107,7 @@ async def run(
 
     async with plan.driver.open(clock, width) as sender:
         began = time.perf_counter()  # opening a driver, with its imports, is not load
+        found.zero = Zero(time.monotonic(), time.time())
         async with _measuring(found), asyncio.TaskGroup() as workers:
             for _ in range(width):
                 workers.create_task(work(sender))

@@ -32,6 +32,7 @@ class Subject(Enum):
     VALUE = "each matched value"
     PRESENCE = "whether anything matched"
     ELEMENTS = "the elements of an array, or several matches together"
+    CURVE = "the samples of a counter, beside what the client had done by then"
 
 
 class Predicate(ABC):
@@ -58,6 +59,11 @@ class Predicate(ABC):
     @abstractmethod
     def __str__(self) -> str:
         """Complete the sentence "expected the value to be ..."."""
+
+    @property
+    def of_curve(self) -> bool:
+        """Whether it is asked about a counter's samples and the client's progress."""
+        return self.subject is Subject.CURVE
 
     def fits(self, value: Json) -> bool:
         """Say whether *value* is of a kind that this predicate has an opinion on."""
@@ -154,7 +160,7 @@ class Predicate(ABC):
             {
                 name: _replaced(getattr(self, name), resolve)
                 for name, _, default in _arguments(type(self))
-                if getattr(self, name) is not default
+                if getattr(self, name) is not default or isinstance(default, Reference)
             }
         )
 

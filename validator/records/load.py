@@ -92,6 +92,15 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
+class Zero:
+    """The instant that a load counts its seconds from, on this machine's clocks."""
+
+    monotonic: float
+    epoch: float
+    """Seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
 class LoadResult:
     """Every exchange of a load phase, in send order, and how the client itself fared."""
 
@@ -103,3 +112,5 @@ class LoadResult:
     """CPU seconds of this process per second of the load phase."""
     beyond: Tally | None = None
     """Exchanges of which only the sums are kept: those of a load too large to keep them all."""
+    zero: Zero | None = None
+    """Without it, nothing that other clocks tell can be compared with the exchanges."""

@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from validator.values import Json
 
+CURVES = ("sent", "ok", "failed", "tokens.prompt", "tokens.completion", "tokens.cached")
+"""What is known of the load at the instant of each sample, by the names of the ledger."""
+
 
 class Phase(StrEnum):
     """When a snapshot was taken, relative to the load."""
@@ -42,6 +45,16 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the load was, by the client, while an endpoint was read; counts by ledger field."""
+
+    done: Mapping[str, int]
+    """Of requests that had ended when the read began."""
+    sent: Mapping[str, int]
+    """Of requests that had been sent when the read ended."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """One endpoint's document, or why there is none, at one instant."""
 
@@ -53,6 +66,8 @@ class Snapshot:
     """Seconds since the run began."""
     elapsed: float = 0.0
     """Seconds the read took."""
+    progress: Progress | None = None
+    """Of a sample taken during the load; None when the clocks cannot be compared."""
 
 
 @dataclass(frozen=True, slots=True)

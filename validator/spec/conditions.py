@@ -28,6 +28,8 @@ class Surroundings:
     of_change: bool = False
     once: bool = False
     """Whether the endpoint is read once only, after the load."""
+    quantifier: str = ""
+    """The quantifier around it, if any."""
 
 
 def condition(written: Any, node: Node, around: Surroundings, problems: Problems) -> Condition:
@@ -45,7 +47,7 @@ def condition(written: Any, node: Node, around: Surroundings, problems: Problems
             parts.append(_derive(key, inner, member, around, problems))
         elif key in _QUANTIFIERS:
             inner = getattr(written, PREDICATE_PREFIX + key)
-            found = _inner(key, inner, member, around, problems)
+            found = _inner(key, inner, member, replace(around, quantifier=key), problems)
             parts.append(Quantify(_QUANTIFIERS[key], found))
     return tuple(parts)
 
@@ -66,6 +68,9 @@ def _derive(key: str, written: Any, node: Node, around: Surroundings, problems: 
     kind = MEASURES[key]
     if kind.reach is Reach.CHANGE:
         _check_change(key, node, around, problems)
+    elif kind.reach is Reach.MATCHES and around.over is Over.DURING:
+        hint = "ask for the length of what holds them"
+        problems.add(f"{key} counts the matches of one look, not of samples", node.key_span, hint)
     elif (around.of_number and kind.reach in (Reach.VALUE, Reach.MATCHES)) or (
         kind.reach is Reach.BUCKETS and around.of_number not in ("", "delta", "rate")
     ):
@@ -107,9 +112,23 @@ def _check_change(key: str, node: Node, around: Surroundings, problems: Problems
 def _check_predicate(
     key: str, predicate: Predicate, node: Node, around: Surroundings, problems: Problems
 ) -> None:
-    if around.of_number and predicate.subject is not Subject.VALUE:
+    if predicate.subject is Subject.CURVE:
+        _check_curve(key, node, around, problems)
+    elif around.of_number and predicate.subject is not Subject.VALUE:
         problems.add(f"{key} asks about matches; {around.of_number} is a number", node.key_span)
     elif around.of_number and "number" not in predicate.accepts:
         problems.add(
             f"{key} asks about {predicate.wanted}; {around.of_number} is a number", node.key_span
         )
+
+
+def _check_curve(key: str, node: Node, around: Surroundings, problems: Problems) -> None:
+    if inside := around.of_number or around.quantifier:
+        message = f"{key} asks about a counter as a whole, and stands in no {inside}:"
+        problems.add(message, node.key_span, "several matches are added up")
+    elif around.over is not Over.DURING:
+        hint = "add `over: during`, and during: {every: 500ms} to the endpoint"
+        problems.add(f"{key} asks about samples", node.key_span, hint)
+    elif around.once:
+        message = f"{key} counts from before the load; `read: last` looks after it only"
+        problems.add(message, node.key_span, "leave out read: last")

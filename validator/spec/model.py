@@ -17,6 +17,7 @@ from validator.records.verdict import Severity
 from validator.reference import Reference
 from validator.selector import Selector
 from validator.span import NOWHERE, Span
+from validator.values import Number
 
 MEBIBYTE = 1024 * 1024
 
@@ -102,6 +103,8 @@ class Binding:
 
     endpoint: str
     query: Query | Selector
+    absent_before: Number | None = None
+    """What a path that was absent before the load counts from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,8 @@ class ExprAssertion:
     """Where the assertion stands; None for those across endpoints."""
     expression: Expression
     bindings: tuple[tuple[str, Binding], ...] = ()
+    over: Over = Over.AFTER
+    """In which snapshot it must hold: the one after the load, or each sample."""
 
 
 Assertion: TypeAlias = PathAssertion | ExprAssertion
@@ -142,6 +147,8 @@ class Endpoint:
     read_last: bool = False
     during: float | None = None
     """Seconds between two samples while the load runs; None for no samples."""
+    may_miss: int = 0
+    """How many of the samples an assertion about them can do without."""
     severity: Severity = Severity.CRITICAL
     """Of being reachable, and the most that its assertions can matter."""
     assertions: tuple[Assertion, ...] = ()

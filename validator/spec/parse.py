@@ -505,6 +505,7 @@ class _Reading:
                 max_depth=written.max_depth or defaults.max_depth,
                 decoder=endless.FRAMES if socket else written.format,
                 during=written.during.every if written.during else None,
+                may_miss=written.during.missing if written.during else None,
                 statuses=(_SWITCHED,) if socket else written.status,
             ),
         )

@@ -162,13 +162,8 @@ class Promises:
         if id_ is None and over is Over.BEFORE:
             self.problems.add("there is no ledger before the load", _key(node, "over"))
         elif over is Over.DURING and id_ not in self.sampled:
-            self.problems.add(
-                "`over: during` needs samples, and none are taken",
-                _key(node, "over"),
-                "there is one ledger, after the load"
-                if id_ is None
-                else "add during: {every: 500ms} to the endpoint",
-            )
+            hint = "add during: {every: 500ms} to the endpoint"
+            self._need_samples(node, hint if id_ else "there is one ledger, after the load")
         once = self.has_load and id_ in self.once
         if once and over is Over.BEFORE:
             message = "`over: before` looks before the load; `read: last` looks after it only"
@@ -203,7 +198,7 @@ class Promises:
     def _expr(
         self, written: AssertionBlock, node: Node, id_: str | None, most: Severity
     ) -> ExprAssertion | None:
-        for key in (*PREDICATES, *MEASURES, "each", "any", "none", "path", "metric", "over"):
+        for key in (*PREDICATES, *MEASURES, "each", "any", "none", "path", "metric"):
             if (member := node.at(key)) is not None:
                 self.problems.add(f"{key} does not go with expr:", member.key_span)
         text_node = node.at("expr")
@@ -216,7 +211,35 @@ class Promises:
         bindings = tuple(self._bindings(written, node, id_))
         self._check_terms(expression, dict(bindings), node, text_node.span)
         about = self._about(written, node, " ".join(expression.text.split()), most)
-        return ExprAssertion(about, id_, expression, bindings)
+        over = self._expr_over(written, node, bindings)
+        return ExprAssertion(about, id_, expression, bindings, over)
+
+    def _expr_over(
+        self, written: AssertionBlock, node: Node, bindings: tuple[tuple[str, Binding], ...]
+    ) -> Over:
+        """Return where an expression must hold: samples are those of one endpoint."""
+        over = Over(written.over or Over.AFTER)
+        if over is Over.BEFORE:
+            hint = "write before(x) in the expression"
+            self.problems.add("`over: before` does not go with expr:", _key(node, "over"), hint)
+        elif over is Over.DURING:
+            asked = {binding.endpoint for _, binding in bindings}
+            if len(asked) > 1:
+                self.problems.add(
+                    f"`over: during` asks the samples of one endpoint, and these are of"
+                    f" {', '.join(sorted(asked))}",
+                    _key(node, "over"),
+                    "no two endpoints are read at the same instant",
+                )
+            elif not asked:
+                self.problems.add("`over: during` needs a name bound by let:", _key(node, "over"))
+            elif not asked <= self.sampled:
+                self._need_samples(node, "add during: {every: 500ms} to the endpoint")
+        return over
+
+    def _need_samples(self, node: Node, hint: str) -> None:
+        message = "`over: during` needs samples, and none are taken"
+        self.problems.add(message, _key(node, "over"), hint)
 
     def _bindings(
         self, written: AssertionBlock, node: Node, id_: str | None
@@ -235,7 +258,7 @@ class Promises:
             elif endpoint is not None:
                 if bound.metric is not None:
                     self._check_metric(endpoint, member)
-                yield name, Binding(endpoint, bound.path or bound.metric)
+                yield name, Binding(endpoint, bound.path or bound.metric, bound.absent_before)
 
     def _endpoint(self, name: str, id_: str | None, member: Node) -> str | None:
         """Return the id of the endpoint that a binding names, its own if it names none."""

@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from validator import duration
-from validator.arguments import ArgumentError, wrong
+from validator.arguments import NUMBER, ArgumentError, wrong
 from validator.decoders import DECODERS
 from validator.drivers import DRIVERS
 from validator.measures import MEASURES, Measure
@@ -175,6 +175,14 @@ def _count(value: Any) -> int:
     return value
 
 
+def _natural(value: Any) -> int:
+    if type(value) is int and value <= 0:
+        if value < 0:
+            raise ValueError(f"expected a whole number that is not below 0, found {value}")
+        return value
+    return _count(value)
+
+
 _DURATION_SCHEMA = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$"}
 
 Text: TypeAlias = Annotated[Any, Read(_text, {"type": "string"})]
@@ -195,6 +203,8 @@ Texts: TypeAlias = Annotated[
 ]
 Day: TypeAlias = Annotated[Any, Read(_date, {"type": "string", "format": "date"})]
 Count: TypeAlias = Annotated[Any, Read(_count, {"type": "integer", "minimum": 1})]
+Missing: TypeAlias = Annotated[Any, Read(_natural, {"type": "integer", "minimum": 0})]
+Start: TypeAlias = Annotated[Any, Read(NUMBER, NUMBER.schema)]
 Statuses: TypeAlias = Annotated[
     Any,
     Read(
@@ -324,6 +334,9 @@ class Binding(Written):
     )
     path: Path = Field(UNSET, description="A JSONPath.")
     metric: Metric = Field(UNSET, description="Or a Prometheus series selector.")
+    absent_before: Start = Field(
+        UNSET, description="What a path that was absent before the load counts from."
+    )
 
 
 def _binding(value: Any) -> Any:
@@ -344,6 +357,7 @@ LetValue = Annotated[
                         "endpoint": {"type": "string"},
                         "path": {"type": "string"},
                         "metric": {"type": "string"},
+                        "absent_before": {"type": "number"},
                     },
                     "additionalProperties": False,
                 },
@@ -417,6 +431,9 @@ class DuringBlock(Written):
     """Samples to take while the load runs."""
 
     every: Duration = Field(description="Between two samples, such as 500ms.")
+    missing: Missing = Field(
+        UNSET, description="How many samples an assertion can do without; 0 unless given."
+    )
 
 
 class CollectBlock(Written):
