@@ -15,7 +15,7 @@ from validator.drivers import Connection
 from validator.drivers.chat import Chat
 from validator.executors.local import Collector
 from validator.ledger import ledger
-from validator.load import load
+from validator.load import LoadPlan, load
 from validator.records.load import Exchange, LoadResult, Zero
 from validator.records.observation import CURVES, Snapshot
 
@@ -69,7 +69,7 @@ def test_the_load_says_when_it_began_on_both_clocks():
         async with HostileLLM({}, [answer(b"no")]) as server:
             connection = Connection(server.url, "sk-very-secret", 5.0)
             chat = Chat(connection, model="m", stream=False, prompts=("hi",))
-            await load(chat, 2, 1, collector=collector)
+            await load(LoadPlan(chat, 2, 1), collector=collector)
 
     asyncio.run(main())
     after = time.monotonic(), time.time()

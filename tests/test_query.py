@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonpath_ng.ext.parser import parse as other
 
-from validator.errors import Problems
-from validator.query import QueryError, compiled
+from validator.errors import Problems, QueryError
+from validator.query import compiled
 from validator.source import read
 from validator.values import same
 
@@ -30,10 +30,10 @@ SEGMENTS = st.sampled_from(
 PATHS = st.lists(SEGMENTS, max_size=4).map(lambda parts: "$" + "".join(parts))
 
 
-def cases(name):
+def cases(name, key="path"):
     file = CASES / f"{name}.yaml"
     listed = read(file.read_text(encoding="utf-8"), file.name, Problems()).plain()
-    return [pytest.param(case, id=f"{n}-{case['path']}") for n, case in enumerate(listed)]
+    return [pytest.param(case, id=f"{n}-{case[key]}") for n, case in enumerate(listed)]
 
 
 @pytest.mark.parametrize("case", cases("rfc9535"))
@@ -42,6 +42,17 @@ def test_a_path_selects_what_its_case_says(case):
     assert same([m.value for m in found], case["values"])
     if "paths" in case:
         assert [m.path for m in found] == case["paths"]
+
+
+@pytest.mark.parametrize("case", cases("filters", "filter"))
+def test_a_filter_keeps_what_its_case_says(case):
+    members = case["members"]
+    for path in (f"$[?{case['filter']}]", f"$[?({case['filter']})]", f"$[ ?{case['filter']} ]"):
+        found = compiled(path).select(members)
+        assert [m.path for m in found] == [f"$[{index}]" for index in case["keeps"]]
+    named = dict(zip("abcdefghijkl", members, strict=False))
+    kept = compiled(f"$.*[?{case['filter']}]").select({"x": named})
+    assert same([m.value for m in kept], [members[index] for index in case["keeps"]])
 
 
 @pytest.mark.parametrize("case", cases("refused"))
@@ -78,6 +89,41 @@ def test_any_text_is_a_path_or_refused(text, document):
             assert str(error)  # noqa: PT017 - either outcome is fine, but not without a word
         else:
             query.select(document)
+
+
+COMPARISONS = st.tuples(
+    st.sampled_from(["@", "@.a", "@.b", "@.a.b"]),
+    st.sampled_from(["==", "!=", "<", "<=", ">", ">="]),
+    st.sampled_from(["1", "0", "2.5", "'x'", "''", "true", "false", "null", "@.b"]),
+).map(" ".join)
+FILTERS = st.recursive(
+    COMPARISONS | st.sampled_from(["@.a", "!@.b"]),
+    lambda inner: (
+        st.tuples(inner, st.sampled_from(["&&", "||"]), inner).map(" ".join)
+        | inner.map(lambda text: f"({text})")
+    ),
+    max_leaves=5,
+)
+MEMBERS = st.lists(
+    st.dictionaries(st.sampled_from("ab"), st.sampled_from([0, 1, 2.5, True, False, None, "", "x"]))
+    | st.sampled_from([0, 1, True, None, "x"]),
+    max_size=6,
+)
+
+
+@given(FILTERS, MEMBERS)
+def test_a_filter_keeps_what_jsonpath_ng_keeps(text, members):
+    found = compiled(f"$[?{text}]").select(members)
+    assert [m.path for m in found] == [
+        f"${m.full_path}" for m in other(f"$[?({text})]").find(members)
+    ]
+
+
+def test_a_filter_may_nest_and_chain_as_far_as_anybody_needs():
+    many = " || ".join(f"@ == {n}" for n in range(2000))
+    assert len(compiled(f"$[?{many}]").select([5, 1999, 2000])) == 2
+    with pytest.raises(QueryError, match="nests too deep"):
+        compiled(f"$[?{'(' * 999}@{')' * 999}]")
 
 
 PLAIN = st.recursive(

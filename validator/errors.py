@@ -127,3 +127,12 @@ class Problems:
                 ),
             )
             raise SpecProblems(tuple(order), dict(self.sources))
+
+
+class QueryError(ValueError):
+    """The text is not a JSONPath; *at* is the offset of the first character that is not."""
+
+    def __init__(self, message: str, at: int = 0, hint: str = "") -> None:
+        super().__init__(message)
+        self.at = at
+        self.hint = hint

@@ -2,7 +2,7 @@
 
 The grammar is RFC 9535's, and so is the meaning: `[*]` selects the members of an object or an
 array and nothing of a scalar, where jsonpath-ng would hand a scalar back as its own element, and
-so let a wrong document pass. jsonpath-ng evaluates the filters (`[?(@.x > 1)]`).
+so let a wrong document pass. Filters, `[?@.x > 1]`, are read in filters.py.
 """
 
 from __future__ import annotations
@@ -13,18 +13,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from validator.errors import QueryError
+from validator.filters import compile_filter
 from validator.values import Json
 
 Place: TypeAlias = "tuple[str, Json]"
-
-
-class QueryError(ValueError):
-    """The text is not a JSONPath; *at* is the offset of the first character that is not."""
-
-    def __init__(self, message: str, at: int = 0, hint: str = "") -> None:
-        super().__init__(message)
-        self.at = at
-        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +209,7 @@ def _selector(text: str, at: int) -> tuple[str | int | Step, int]:
         return _members, at + 1
     if text.startswith("?", at):
         end = _closing(text, at)
-        return _filter(text[at:end], at), end
+        return _filter(text, at, end), end
     if (cut := _SLICE.match(text, at)) and ":" in cut[0]:
         start, stop, step = (None if part is None else int(part) for part in cut.groups())
         if step == 0:
@@ -317,37 +310,32 @@ def _descendants(step: Step) -> Step:
     return members
 
 
-def _filter(text: str, at: int) -> Step:
-    # Imported here because only specs with filters pay for it.
-    from jsonpath_ng.exceptions import JSONPathError  # noqa: PLC0415
-    from jsonpath_ng.ext.parser import parse  # noqa: PLC0415
-
-    try:
-        expression = parse(f"$[{text}]")
-    except (JSONPathError, ValueError, AttributeError, TypeError) as error:
-        # Some malformed filters make the library fail with an error of Python's own.
-        raise QueryError(
-            f"not a filter{_unexpected(error)}",
-            at,
-            "write [?(@.key > 1)] or [?(@.key == 'text')]",
-        ) from error
+def _filter(text: str, at: int, end: int) -> Step:
+    """Return the step to the members that the filter between *at* and *end* is true of."""
+    holds = compile_filter(text, at + 1, end, _relative, _unescaped)
 
     def members(path: str, value: Json) -> Iterator[Place]:
-        for place, member in _members(path, value):
-            try:
-                kept = expression.find([member])
-            except TypeError:  # the member's kind does not compare with the filter's
-                continue
-            if kept:
-                yield place, member
+        return (place for place in _members(path, value) if holds(place[1]))
 
     return members
 
 
-def _unexpected(error: Exception) -> str:
-    """Return the token that the library stumbled over; its places are not ours."""
-    token = re.search(r"near token (\S+)|Unexpected character: (.)", str(error))
-    return f": unexpected {token[1] or token[2]}" if token else ""
+def _relative(text: str, at: int) -> tuple[Callable[[Json], list[Json]], bool, int]:
+    """Return what the path at *at* selects from a value, whether one at most, and its end."""
+    steps: list[Step] = []
+    single = True
+    while text.startswith((".", "["), at):
+        found, at = _segment(text, at)
+        steps.append(found if callable(found) else _member(found))
+        single = single and not callable(found)
+
+    def select(value: Json) -> list[Json]:
+        places: Iterator[Place] = iter([("@", value)])
+        for step in steps:
+            places = _apply(step, places)
+        return [found for _, found in places]
+
+    return select, single, at
 
 
 @functools.lru_cache(maxsize=50_000)

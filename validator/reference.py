@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from validator.query import Match, Query, QueryError, compiled
+from validator.errors import QueryError
+from validator.query import Match, Query, compiled
 from validator.values import Json, brief, kind
 
 PATTERN = re.compile(r"(?<!\$)\$\{\s*load((?:\.|\[)[^}]*)\}")

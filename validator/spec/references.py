@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from validator.errors import Problems
-from validator.query import QueryError
+from validator.errors import Problems, QueryError
 from validator.reference import Reference, reference
 from validator.registry import suggest
 from validator.source import Node, scalar
