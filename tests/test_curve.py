@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from itertools import pairwise
 
 from hostile_llm import HostileLLM, answer
 from hypothesis import given
@@ -37,10 +36,8 @@ def exchanges(draw):
 def test_a_sample_lies_between_what_had_ended_and_what_had_been_sent(sent, looks):
     late = 100.5  # the load's clock starts that long after the run's
     looks.sort()  # one after the other
-    looks = [
-        (at, max(0, min(took, later - at)))
-        for (at, took), (later, _) in pairwise([*looks, (99, 0)])
-    ]
+    nexts = [at for at, _ in looks[1:]] + [99]
+    looks = [(at, min(took, then - at)) for (at, took), then in zip(looks, nexts, strict=True)]
     samples = [Snapshot("s", taken=at + late, elapsed=took) for at, took in looks]
     result = LoadResult(tuple(sent), zero=Zero(1000.0 + late, 0.0))
     good = [e for e in sent if e.ok]
