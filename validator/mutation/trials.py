@@ -6,6 +6,8 @@ known. A mutant is caught when the status of any verdict changes, or whether it 
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
@@ -212,9 +214,32 @@ def _selects(query: Query | Selector, changed: frozenset[Keys]) -> bool:
     families = [str(keys[1]) for keys in changed if keys[:1] == ("families",) and keys[1:]]
     if isinstance(query, Selector):
         return query.name is None or any(map(query.name.startswith, families))
-    wanted = query.keys
-    if not query.definite or any(isinstance(key, int) and key < 0 for key in wanted):
+    wanted = _way(query)
+    if families and wanted[:1] in (("violations",), ()):
         return True
-    if families and wanted[:1] == ("violations",):
-        return True
-    return any(wanted[: len(keys)] == keys[: len(wanted)] for keys in changed)
+    return any(
+        all(one is _ANY or one == key for one, key in zip(wanted, keys, strict=False))
+        for keys in changed
+    )
+
+
+_ANY = object()
+_STEP = re.compile(r"\.(?P<name>[A-Za-z_]\w*)|\[(?P<index>\d+)\]|(?P<any>\.\*|\[\*\])", re.ASCII)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _way(query: Query) -> tuple[object, ...]:
+    """Return the keys that every match of *query* begins with, as far as its text says them."""
+    if query.definite:
+        keys = query.keys
+        last = next((i for i, k in enumerate(keys) if isinstance(k, int) and k < 0), len(keys))
+        return keys[:last]
+    found: list[object] = []
+    at = 1
+    while step := _STEP.match(query.text, at):
+        if step["any"]:
+            found.append(_ANY)
+        else:
+            found.append(step["name"] or int(step["index"]))
+        at = step.end()
+    return tuple(found)

@@ -1,0 +1,411 @@
+"""Drafted specs: what is claimed was true, is written so that it is read back, and can fail."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+from command_line import validator
+from hostile_http import never, reply
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from unknown_engine import CHAT, MODEL, OPENMETRICS, TEXT, Engine, serving
+
+from validator import Overrides, load_spec, parse, read_recording
+from validator.drafting import words
+from validator.drafting.drafts import Page, drafted, holding
+from validator.drafting.formats import recognised
+from validator.drafting.looking import placed
+from validator.drafting.writing import Frame, quoted
+from validator.errors import DecodeError, Problems, UsageError
+from validator.mutation.trials import tried
+from validator.records.observation import Observations, Payload, Snapshot
+from validator.records.recording import Recording
+from validator.source import read
+
+PAGES = ("/metrics", "/openmetrics", "/v2/stats", "/stats.csv")
+STARTED = "2026-01-01T00:00:00+00:00"
+
+
+def on_engine(*commands, engine=None, more=MappingProxyType({})):
+    """Run command lines against an engine; `URL` in them stands for its URL."""
+
+    async def go():
+        async with serving(engine or Engine(), more) as server:
+            done = []
+            for command in commands:
+                words_ = [str(word).replace("URL", server.url) for word in command]
+                done.append(await asyncio.to_thread(validator, *words_))
+            return done
+
+    return asyncio.run(go())
+
+
+# A whole draft, of an engine that nobody knows
+
+
+@dataclass(frozen=True)
+class Drafted:
+    file: Path
+    recording: Path
+    text: str
+    said: str
+
+
+@pytest.fixture(scope="module")
+def engine_spec(tmp_path_factory):
+    """Draft a spec with a load, and run it against the same server."""
+    folder = tmp_path_factory.mktemp("drafted")
+    file, recording = folder / "spec.yaml", folder / "run.json"
+    first, again = on_engine(
+        ["init", *(f"URL{p}" for p in PAGES), "--load", 5, "--model", MODEL, "-o", file],
+        ["run", file, "--record", recording],
+    )
+    assert first.returncode == 0, first.stderr
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "PASSED" in again.stdout
+    assert " fail" not in again.stdout.splitlines()[-1]
+    return Drafted(file, recording, file.read_text(encoding="utf-8"), first.stderr)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'metric: "vllm:prompt_tokens_total", delta: {eq: "${load.tokens.prompt}"}',
+        'metric: "vllm:generation_tokens_total", delta: {eq: "${load.tokens.completion}"}',
+        'metric: "vllm:request_success_total", delta: {sum: {eq: "${load.ok}"}}',
+        'metric: "vllm:time_to_first_token_seconds_count", delta: {eq: "${load.ok}"}',
+        "expr: delta(counted) == load.tokens.completion - load.ok",
+        'metric: "vllm:num_requests_running", eq: 0',
+        "conforms: prometheus, severity: warning",
+        "# - {conforms: prometheus-naming}  # did not hold: ",  # colons are for recording rules
+        'metric: "vllm:cache_config_info", eq: 1',
+        "delta: {histogram_quantile: {q: 0.5, gt: 0}}",
+        'path: $.models.*.inference_count, type: integer, delta: {sum: {eq: "${load.ok}"}}',
+        "path: $.ttft, ordered: [p50_ms, p95_ms, p99_ms, max_ms]",
+        'path: $.latency_ms.percentiles, ordered: ["50", "90", "99", "99.9"]',
+        'path: "$.replicas[*].served", type: integer, delta: {sum: {eq: "${load.ok}"}}',
+        "path: $.engine.max_batch_size, eq: 32",
+        "path: $.engine.uptime_s, type: number",
+        "path: $.queue.depth, eq: 0",
+        """path: "$['hit-rate %']", type: number, between: [0, 100]""",
+        "# - {path: $.note, exists: true}  # null",
+        'path: "$[*].served", type: integer, delta: {sum: {eq: "${load.ok}"}}',
+        'path: "$[*].utilization", type: number, between: [0, 1]',
+    ],
+)  # fmt: skip
+def test_what_a_person_would_have_written_is_there(engine_spec, line):
+    assert line in engine_spec.text
+
+
+def test_nothing_that_moves_is_written_down(engine_spec):
+    assert not re.search(r"eq: [\"']?(2\d{3}-|7b1f0a52|\d+\.\d+[,}])", engine_spec.text)
+    assert "$.now, matches:" in engine_spec.text
+    assert '$.replicas[*].id"\n        matches:' in engine_spec.text
+
+
+def test_counters_that_matched_are_critical_and_all_else_is_a_warning(engine_spec):
+    spec = load_spec(engine_spec.file)
+    for endpoint in spec.endpoints:
+        for assertion in endpoint.assertions:
+            exact = "load." in str(assertion) and "load.failed" not in str(assertion)
+            assert (assertion.about.severity == "critical") == exact, assertion.about.name
+
+
+def test_a_draft_is_stricter_than_it_looks(engine_spec):
+    """Every lost or frozen counter is noticed, and so is every page that is not there."""
+    spec, seen = load_spec(engine_spec.file), read_recording(engine_spec.recording)
+    outcome = tried(spec, seen, date(2026, 1, 1))
+    counters = ("_tokens_total", "success_total{", "_seconds_count", "inference_count", "served")
+    for trial in outcome.trials:
+        path, mutation = trial.mutant.field.path, trial.mutant.mutation
+        if any(c in path for c in counters) and mutation not in ("swap", "drop"):
+            assert trial.caught_by, (path, mutation)
+    assert outcome.share > 0.75
+    assert "broken values" in engine_spec.said
+
+
+def test_a_draft_fails_on_a_server_that_does_not_count(engine_spec):
+    call = ["run", engine_spec.file, "--url", "URL", "--set", "settle.within=1s"]
+    (done,) = on_engine(call, engine=Engine(counts=False))
+    assert done.returncode == 1
+    assert "unchanged while 5 requests succeeded" in done.stdout
+
+
+def test_a_draft_without_a_load_holds_and_only_suggests_counters(tmp_path):
+    file = tmp_path / "spec.yaml"
+    first, again = on_engine(
+        ["init", "URL/metrics", "URL/v2/stats?verbose=1", "-o", file],
+        ["run", file],
+        more={"/v2/stats?verbose=1": reply(b'{"requests_total": 9, "workers": 4}')},
+        engine=Engine(ok=7, prompt=70, completion=40),
+    )
+    assert first.returncode == 0, first.stderr
+    assert again.returncode == 0, again.stdout
+    text = file.read_text()
+    assert "get: " in text
+    assert "?verbose=1" in text
+    assert '# - {path: $.requests_total, delta: {eq: "${load.ok}"}}' in text
+    assert "path: $.workers, eq: 4" in text
+    assert "\nload:" not in text
+    assert "--load N" in first.stderr
+
+
+def test_secrets_are_named_and_never_written():
+    call = ["init", "URL/stats.csv", "--load", 2, "--model", MODEL, "--api-key", "sk-hidden-1"]
+    (done,) = on_engine([*call, "--header", "X-Pass: hidden-2"])
+    assert done.returncode == 0, done.stderr
+    assert "hidden" not in done.stdout + done.stderr
+    assert "api_key: ${env.API_KEY}" in done.stdout
+    assert '"${env.HEADER_X_PASS}"' in done.stdout
+
+
+# Adding to a spec that is there
+
+OWN = """# mine
+version: 1
+target: {url: http://localhost:1}   # no such server
+load: {model: m, requests: 2, prompts: [hi]}
+endpoints:
+    stats:
+        get: /v2/stats
+        assert:
+            # the one I care about
+            - {path: $.status, eq: ok}
+            - path: $.engine.version
+              matches: '^3'   # three
+
+    # the end of my endpoints
+
+settle: {within: 1s}
+# over
+"""
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"], ids=["unix", "windows"])
+def test_what_a_spec_lacks_is_appended_and_every_byte_of_it_stays(tmp_path, ending):
+    file = tmp_path / "own.yaml"
+    own = OWN.replace("\n", ending)
+    file.write_bytes(own.encode())
+    call = ["init", "URL/v2/stats", "URL/stats.csv", "--add", file]
+    first, again = on_engine(call, call)
+    assert first.returncode == 0, first.stderr
+    assert load_spec(file).endpoints
+    text = file.read_bytes().decode()
+    mine = iter(text.split(ending))
+    assert all(line in mine for line in own.split(ending))  # in their order
+    added = [line for line in text.split(ending) if line not in own.split(ending)]
+    assert not [line for line in added if "$.status" in line or "$.engine.version" in line]
+    assert "            - {path: $.engine.max_batch_size, eq: 32, severity: warning}" in added
+    assert "    stats_csv:" in added
+    assert text.index("max_batch_size") < text.index("stats_csv:") < text.index("settle:")
+    assert ("\r" in text) == (ending == "\r\n")
+    assert text.count("\r") == (text.count("\n") if ending == "\r\n" else 0)
+    assert again.returncode == 0
+    assert "nothing to add" in again.stderr
+    assert file.read_bytes().decode() == text
+
+
+FLOW = """version: 1
+target: {url: http://localhost:1}
+endpoints: {a: {get: /v2/stats, assert: [{path: $.status, eq: ok}]}}
+"""
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        (OWN.replace("get: /v2/stats", "get: /v2/stats\n        assrt: 1"), "assrt"),
+        (FLOW, "written in one line with brackets"),
+    ],
+    ids=["a problem", "one line"],
+)
+def test_a_spec_that_cannot_be_added_to_stays_as_it_is(tmp_path, text, said):
+    file = tmp_path / "own.yaml"
+    file.write_text(text)
+    (done,) = on_engine(["init", "URL/v2/stats", "--add", file])
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert file.read_text() == text
+
+
+# Bad input
+
+HTML = b"<!DOCTYPE html><html><body>metrics</body></html>"
+BAD_PAGES = [
+    ("/nowhere", reply(b"no", status=404), "HTTP 404"),
+    ("/html", reply(HTML, headers={"Content-Type": "text/html"}), "HTML"),
+    ("/empty", reply(b""), "empty"),
+    ("/hangs", never(), "no answer within"),
+]
+
+
+def test_all_pages_that_cannot_be_drafted_for_are_named_at_once_and_nothing_is_written(tmp_path):
+    file = tmp_path / "spec.yaml"
+    call = ["init", "URL/metrics", *(f"URL{path}" for path, _, _ in BAD_PAGES), "-o", file]
+    (done,) = on_engine([*call, "--timeout", "500ms"], more={p: s for p, s, _ in BAD_PAGES})
+    assert done.returncode == 1
+    for path, _, said in BAD_PAGES:
+        (line,) = [line for line in done.stderr.splitlines() if f"{path}:" in line]
+        assert said in line
+    assert "Traceback" not in done.stderr
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_load_that_fails_is_no_ground_for_a_draft(tmp_path):
+    file = tmp_path / "spec.yaml"
+    call = ["init", "URL/stats.csv", "--load", 2, "--model", "m", "-o", file]
+    (done,) = on_engine(call, more={CHAT: reply(b"busy", status=503)})
+    assert done.returncode == 1
+    assert "only 0 of 2 requests of the load succeeded" in done.stderr
+    assert not file.exists()
+
+
+def test_a_file_that_is_there_is_kept_unless_force_is_given(tmp_path):
+    file = tmp_path / "spec.yaml"
+    file.write_text("mine")
+    call = ["init", "URL/v2/stats", "-o", file]
+    refused, forced = on_engine(call, [*call, "--force"])
+    assert refused.returncode == 2
+    assert "--force" in refused.stderr
+    assert forced.returncode == 0
+    assert load_spec(file).endpoints
+
+
+@pytest.mark.parametrize(
+    "urls, said",
+    [
+        (["localhost:8000/x"], "write http://localhost:8000/x"),
+        (["ftp://h/x"], "only http and https"),
+        (["http:///x"], "no host"),
+        (["http://h:99999/x"], "not a URL"),
+        (["http://h/a b"], "a space"),
+        (["http://h/\x1b"], "control character"),
+        (["http://me:secret@h/x"], "--header"),
+        (["http://a/x", "http://b/x"], "one target"),
+    ],
+)
+def test_what_is_no_url_of_one_target_is_refused(urls, said):
+    with pytest.raises(UsageError) as refused:
+        placed(urls)
+    assert said in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+def test_urls_of_one_target_share_it_and_none_is_read_twice():
+    place = placed(["http://h:1/a?x=1#top", "http://h:1", "http://h:1/a?x=1"])
+    assert place.base == "http://h:1"
+    assert place.paths == ("/a?x=1", "/")
+
+
+# Formats
+
+
+@pytest.mark.parametrize(
+    "body, content_type, found",
+    [
+        (b'{"a": 1}', "", "json"),
+        (b'{"a": 1}', "text/plain", "json"),
+        (b'\n [{"a": 1}]', "text/html", "json"),
+        (b"# TYPE a counter\na 1\n", TEXT, "prometheus"),
+        (b'a{b="c"} 1\n', "text/plain", "prometheus"),
+        (b"a 1\n# EOF\n", OPENMETRICS, "prometheus"),
+        (b"a,b\n1,2\n", "text/csv", "csv"),
+        (b"a;b\n1;2\n", "text/plain", "csv"),
+        (HTML, "text/html", "HTML or XML"),
+        (b"<?xml version='1.0'?><a/>", "", "HTML or XML"),
+        (b"", "", "empty"),
+        (b" \n", "application/json", "empty"),
+        (b"{}", "", "empty document"),
+        (b"[]", "", "empty document"),
+        (b"3", "application/json", "only 3"),
+        (b"# TYPE a counter\n", TEXT, "without any sample"),
+        (b"a,b\n", "text/csv", "empty document"),
+        (b"OK", "text/plain", "neither JSON nor Prometheus text nor CSV"),
+        (b'{"a": NaN}', "application/json", "NaN"),
+        (b'{"a": ', "", "not JSON"),
+        (b"\x00\x01\x02", "application/octet-stream", "binary"),
+        (b"\xff\xfe\xfa", "", "neither"),
+        (b"data: 1\n\n", "text/event-stream", "format: events"),
+    ],
+)
+def test_a_format_is_told_by_what_the_body_is(body, content_type, found):
+    payload = Payload(body, content_type)
+    if found in ("json", "prometheus", "csv"):
+        assert recognised(payload) == found
+    else:
+        with pytest.raises(DecodeError, match=re.escape(found)):
+            recognised(payload)
+
+
+# Any page at all
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**20), 10**20)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=6)
+)
+KEYS = st.text(max_size=6) | st.sampled_from(
+    ["p50", "p99", "max", "50", "99", "total_requests", "model", "a b", "${load.ok}", "it's", "[0]"]
+)
+DOCUMENTS = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+).filter(lambda document: isinstance(document, dict | list) and document)
+
+
+def looked(document):
+    seen = {"page": Snapshot("page", document, status=200)}
+    return Recording("t", "s", "http://h", STARTED, observations=Observations(seen, seen))
+
+
+@settings(max_examples=150, deadline=None)
+@given(DOCUMENTS, st.data())
+def test_a_draft_of_any_page_lints_clean_and_holds(first, data):
+    second = data.draw(st.just(first) | DOCUMENTS)
+    recordings = [looked(first), looked(second)]
+    drafts = drafted([Page("page", "/x", "json")], recordings, "")
+    text, spec, _ = holding(Frame("any", "http://h"), drafts, recordings, {})
+    assert parse(text, overrides=Overrides(environment={})) is not None
+    assert spec.endpoints[0].assertions
+    assert text.encode("utf-8")
+
+
+@given(st.text(max_size=12), st.booleans())
+def test_a_quoted_text_is_read_back_as_it_was(text, outside):
+    if any("\ud800" <= c <= "\udfff" for c in text):
+        return
+    problems = Problems()
+    written = f"a: {quoted(text, outside=True)}" if outside else f"a: {{b: {quoted(text)}}}"
+    node = read(f"{written}\n", "x", problems)
+    assert not problems.found
+    assert node.at("a").plain() == (text if outside else {"b": text})
+
+
+@pytest.mark.parametrize(
+    "key, found",
+    [
+        ("p50", ("", "", 50.0)), ("p99_ms", ("", "_ms", 99.0)), ("ttft_p95", ("ttft_", "", 95.0)),
+        ("p999", ("", "", 99.9)), ("p99.9", ("", "", 99.9)), ("p100", ("", "", 100.0)),
+        ("50", ("", "bare", 50.0)), ("99.9", ("", "bare", 99.9)), ("step50", None), ("p", None),
+        ("500", None), ("mp50x", None),
+    ],
+)  # fmt: skip
+def test_percentiles_are_known_by_their_keys(key, found):
+    assert words.quantile(key) == found
+
+
+@pytest.mark.parametrize(
+    "name, same",
+    [("maxQueueSize", "max_queue_size"), ("vllm:num-running", "vllm num running"), ("a.B", "a_b")],
+)
+def test_the_words_of_a_name_do_not_depend_on_how_they_are_joined(name, same):
+    assert words.words(name) == words.words(same)

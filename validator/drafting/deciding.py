@@ -1,0 +1,408 @@
+"""From what was seen at one place to what may be claimed of it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from validator.drafting import words
+from validator.drafting.claims import Claim, Evidence, Figure, Heading, Load, figures
+from validator.drafting.spots import Spot
+from validator.values import Json, is_number, same
+
+_MOST_SERIES = 3
+_FIRST = ("min", "minimum")
+_LAST = ("max", "maximum")
+_PATTERNS = (
+    (r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d", re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*", re.DOTALL)),
+    (
+        "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$",
+        re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
+    ),
+    (r"^v?\d+\.\d+", re.compile(r"v?\d+\.\d+.*", re.DOTALL)),
+)
+_LONGEST_CONSTANT = 80
+_HUNDRED = 100
+_AN_INTEGER = 2
+"""From here on an integer is no 0 or 1 that will be a fraction next time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """Decides what may be claimed, given when was looked."""
+
+    evidence: Evidence
+    counted: tuple[Figure, ...]
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Decider:
+        """Return one that knows what the loads may have counted."""
+        return cls(evidence, tuple(figures(evidence.loads)))
+
+    def claims(self, spot: Spot) -> Iterator[Claim]:
+        """Yield what may be claimed of the values at *spot*."""
+        kinds = self._kinds(spot)
+        place = _place(spot)
+        if not kinds:
+            yield Claim(
+                Heading.SUGGESTED, place, {"exists": True}, remark="gone when looked at again"
+            )
+        elif not encodable(spot.path):
+            return
+        elif kinds == {"number"}:
+            yield from self._number(spot)
+        elif kinds == {"object"}:
+            yield from self._object(spot)
+        elif kinds == {"array"}:
+            yield from self._array(spot)
+        elif kinds == {"string"}:
+            yield from self._text(spot)
+        elif kinds == {"boolean"}:
+            yield from self._boolean(spot)
+        elif "null" in kinds:
+            rest = sorted(kinds - {"null"})
+            remark = "null" if not rest else f"null or {' or '.join(rest)}"
+            yield Claim(Heading.SUGGESTED, place, {"exists": True}, remark=remark)
+        elif spot.metric:
+            yield Claim(Heading.SUGGESTED, place, {"type": "number"}, remark="NaN or infinite")
+        else:
+            kept = sorted(kinds)
+            yield Claim(Heading.KINDS, place, {"type": kept})
+
+    def _kinds(self, spot: Spot) -> set[str]:
+        """Return the kinds of the values that assertions are asked of; none if a look lacks it."""
+        looks = [spot.looks[index] for index in self.evidence.final]
+        return set() if not all(looks) else Spot(spot.path, spot.name, looks).kinds
+
+    # Numbers
+
+    def _number(self, spot: Spot) -> Iterator[Claim]:
+        place = _place(spot)
+        if spot.metric and spot.name.endswith("_created"):
+            return
+        if spot.type == "histogram" and spot.name.endswith("_bucket"):
+            return  # where an answer falls may differ next time; their order is `conforms`
+        restless = any(_moved(spot.looks[a], spot.looks[b]) for a, b in self.evidence.idle)
+        if restless:
+            yield self._kind(spot)
+            return
+        counts = list(self._counts(spot)) if self.evidence.loads else []
+        if counts:
+            yield from counts
+            return
+        if self.evidence.loads and self._grew(spot) and self._is_counter(spot):
+            yield Claim(Heading.GREW, place, _change(spot, {"gt": 0}, self._type(spot)))
+            return
+        if (shares := self._share(spot)) is not None:
+            yield shares
+            return
+        yield from self._still(spot)
+
+    def _counts(self, spot: Spot) -> Iterator[Claim]:
+        """Yield the claims that something moved by exactly a figure of the ledger."""
+        totals = [_total_change(spot, load) for load in self.evidence.loads]
+        together = self._figure(spot, totals)
+        if together is not None and (together.is_reference or not spot.several):
+            yield self._counted(spot, _place(spot), together, sum_up=spot.several)
+            return
+        alone = list(self._counted_alone(spot)) if spot.several else []
+        if alone:
+            yield from alone
+            if not spot.metric:
+                yield self._kind(spot)
+        elif together is not None:
+            yield self._counted(spot, _place(spot), together, sum_up=True)
+
+    def _counted_alone(self, spot: Spot) -> Iterator[Claim]:
+        """Yield the claims about single ones of several values; few, or none of them is special."""
+        found = {}
+        for path in spot.looks[self.evidence.loads[0].after]:
+            changes = [_change_at(spot, path, load) for load in self.evidence.loads]
+            figure = self._figure(spot, changes, path)
+            if figure is not None and encodable(path):
+                found[path] = figure
+        if len(found) <= _MOST_SERIES:
+            for path, figure in found.items():
+                only = {"metric" if spot.metric else "path": self._with_model(path)}
+                yield self._counted(spot, only, figure, sum_up=False, path=path)
+
+    def _figure(self, spot: Spot, changes: list[float | None], path: str = "") -> Figure | None:
+        fitting = [f for f in self.counted if list(f.values) == changes]
+        named = words.words(f"{' '.join(spot.within)} {spot.name} {path}")
+        nearest = words.words(f"{spot.name} {path}")
+        return max(
+            fitting,
+            key=lambda f: (len(f.hint & nearest), len(f.hint & named), -self.counted.index(f)),
+            default=None,
+        )
+
+    def _counted(
+        self, spot: Spot, place: Mapping[str, Any], figure: Figure, *, sum_up: bool, path: str = ""
+    ) -> Claim:
+        born = not (spot.metric or sum_up) and any(
+            (path or spot.path) not in spot.looks[load.before] for load in self.evidence.loads
+        )
+        if figure.is_reference:
+            wanted: dict[str, Any] = {"eq": f"${{{figure.text}}}"}
+            if born:
+                wanted["absent_before"] = 0
+            integral = {} if spot.metric else {"type": "integer"}
+            asks = {**integral, **_measured(wanted, spot, sum_up=sum_up)}
+            return Claim(Heading.COUNTED, place, asks, severity="critical")
+        where = next(iter(place.values()))
+        bound = {"endpoint": HERE, "metric": where} if spot.metric else where
+        change = "sum(delta(counted))" if sum_up and self._many(spot) else "delta(counted)"
+        named = {
+            "name": f"{escaped(spot.name)} moves by {figure.text}",
+            "expr": f"{change} == {figure.text}",
+            "let": {"counted": bound},
+        }
+        return Claim(Heading.COUNTED, named, severity="critical")
+
+    def _many(self, spot: Spot) -> bool:
+        return not spot.metric or any(len(spot.looks[i]) > 1 for i in self.evidence.final)
+
+    def _grew(self, spot: Spot) -> bool:
+        changes = [_total_change(spot, load) for load in self.evidence.loads]
+        return all(change is not None and change > 0 for change in changes)
+
+    def _is_counter(self, spot: Spot) -> bool:
+        if spot.metric and spot.type in ("counter", "histogram", "summary"):
+            return not (spot.type == "summary" and not spot.name.endswith(("_sum", "_count")))
+        if spot.metric and spot.type == "gauge":
+            return False
+        found = words.words(spot.name)
+        integral = all(isinstance(value, int) for value in spot.values)
+        return integral and bool(found & words.COUNTS) and not found & words.IN_FLIGHT
+
+    def _share(self, spot: Spot) -> Claim | None:
+        if not words.is_share(spot.name) or (spot.metric and spot.type == "counter"):
+            return None
+        values = [value for value in spot.values if is_number(value)]
+        if not all(0 <= value <= _HUNDRED for value in values):
+            return None
+        hundredths = words.is_percent(spot.name) or "rate" in words.words(spot.name)
+        if max(values) > 1 and not (hundredths or words.is_utilization(spot.name)):
+            return None  # a ratio of other things: a speed-up, say
+        fractions = any(0 < value <= 1 for value in values)
+        top = 1 if fractions and max(values) <= 1 and not words.is_percent(spot.name) else _HUNDRED
+        return Claim(Heading.SHARES, _place(spot), {"type": "number", "between": [0, top]})
+
+    def _still(self, spot: Spot) -> Iterator[Claim]:
+        """Yield what may be claimed of a number that no claim about change fits."""
+        place, named = _place(spot), words.words(spot.name)
+        values = [value for value in spot.values if is_number(value)]
+        constant = len(set(values)) == 1 and len(spot.looks) > 1
+        zero = constant and values[0] == 0
+        counter = self._is_counter(spot) or (spot.metric and spot.type == "counter")
+        if zero and self.evidence.loads and counter and named & words.FAILURES:
+            wanted = _change(spot, {"eq": "${load.failed}"}, self._type(spot))
+            yield Claim(Heading.FAILURES, place, wanted)
+        elif zero and not counter and self._in_flight(spot, named):
+            yield Claim(Heading.RETURNED, place, {"eq": 0})
+        elif spot.metric and spot.name.endswith("_info") and constant:
+            yield Claim(Heading.CONSTANT, place, {"eq": values[0]})
+        elif not self.evidence.loads and (counter or self._may_count(spot)):
+            yield self._kind(spot)
+            wanted = _change(spot, {"eq": "${load.ok}"}, {})
+            yield Claim(Heading.SUGGESTED, place, wanted, remark="a counter, by its name")
+        elif constant and not zero and self._is_configured(spot, named):
+            yield Claim(Heading.CONSTANT, place, {"eq": values[0]})
+        elif counter and zero:
+            yield self._kind(spot)
+            wanted = _change(spot, {"gt": 0}, {})
+            yield Claim(Heading.SUGGESTED, place, wanted, remark="a counter that did not move")
+        elif self._lasts(spot, named) and self._positive(spot):
+            yield Claim(Heading.MEASURED, place, {"type": "number", "gt": 0})
+        else:
+            yield self._kind(spot)
+
+    def _in_flight(self, spot: Spot, named: frozenset[str]) -> bool:
+        by_name = named & words.IN_FLIGHT and not named & {"rate", "per", "avg", "mean", "max"}
+        return bool(by_name) or any(p in self.evidence.stirred for look in spot.looks for p in look)
+
+    def _lasts(self, spot: Spot, named: frozenset[str]) -> bool:
+        above = words.words(" ".join(spot.within))
+        counts = named & (words.COUNTS - {"sum", "total"})
+        return bool((named | above) & words.DURATIONS) and not (
+            counts or words.is_instant(spot.name)
+        )
+
+    def _positive(self, spot: Spot) -> bool:
+        finals = [v for i in self.evidence.final for v in spot.looks[i].values()]
+        return all(is_number(value) and value > 0 for value in finals)
+
+    def _is_configured(self, spot: Spot, named: frozenset[str]) -> bool:
+        above = words.words(spot.within[-1]) if spot.within else frozenset[str]()
+        whole = all(isinstance(value, int) for value in spot.values)
+        integral = whole or bool(above & {"config", "configuration", "settings"})
+        counts = named & words.COUNTS - {"total", "num", "number", "count", "tokens"}
+        moving = counts or named & words.IN_FLIGHT or words.is_instant(spot.name)
+        if spot.metric and spot.type in ("counter", "histogram", "summary"):
+            return False
+        about = named | above
+        # The largest or smallest of what was measured is no setting.
+        measured = about & words.DURATIONS or quantiles_beside(spot)
+        return integral and not moving and not measured and bool(about & words.CONFIGURED)
+
+    def _may_count(self, spot: Spot) -> bool:
+        named = words.words(spot.name)
+        integral = all(isinstance(value, int) for value in spot.values)
+        quiet = not (named & words.IN_FLIGHT or named & words.CONFIGURED - {"num"})
+        return (
+            integral and quiet and bool(named & words.COUNTS) and not spot.name.endswith("_bucket")
+        )
+
+    def _kind(self, spot: Spot) -> Claim:
+        return Claim(Heading.KINDS, _place(spot), self._type(spot) or {"type": "number"})
+
+    def _type(self, spot: Spot) -> dict[str, Any]:
+        values = [value for value in spot.values if is_number(value)]
+        integral = all(isinstance(value, int) for value in values)
+        sure = max(values, default=0) >= _AN_INTEGER or words.words(spot.name) & words.COUNTS
+        return {"type": "integer" if integral and sure and not spot.metric else "number"}
+
+    def _with_model(self, path: str) -> str:
+        """Return a series or a path; the model in it is the spec's variable."""
+        model, text = self.evidence.model, escaped(path)
+        if not model or re.search(r"""["'\\$]""", model):
+            return text
+        text = text.replace(f'="{model}"', '="${vars.model}"')
+        return text.replace(f"['{model}']", "['${vars.model}']")
+
+    # Everything else
+
+    def _object(self, spot: Spot) -> Iterator[Claim]:
+        place = _place(spot)
+        finals = [v for i in self.evidence.final for v in spot.looks[i].values()]
+        objects = [v for v in finals if isinstance(v, dict)]
+        if not any(objects):
+            yield Claim(Heading.KINDS, place, {"type": "object"})
+            return
+        for keys in _ladders(objects):
+            if all(_rises(one, keys) for one in objects):
+                idle = all(one[key] == 0 for one in objects for key in keys)
+                claim = Claim(Heading.ORDERED, place, {"ordered": list(map(escaped, keys))})
+                yield claim.doubted("all 0 when looked at") if idle else claim
+
+    def _array(self, spot: Spot) -> Iterator[Claim]:
+        finals = [v for i in self.evidence.final for v in spot.looks[i].values()]
+        lengths = [len(v) for look in spot.looks for v in look.values() if isinstance(v, list)]
+        if all(finals) and len(set(lengths)) == 1 and words.words(spot.name) & words.CONFIGURED:
+            yield Claim(Heading.CONSTANT, _place(spot), {"length": {"eq": lengths[0]}})
+        elif all(finals):
+            yield Claim(Heading.KINDS, _place(spot), {"type": "array", "length": {"gt": 0}})
+        else:
+            yield Claim(Heading.KINDS, _place(spot), {"type": "array"})
+
+    def _text(self, spot: Spot) -> Iterator[Claim]:
+        place = _place(spot)
+        values = [value for value in spot.values if isinstance(value, str)]
+        if spot.metric:
+            yield Claim(Heading.SUGGESTED, place, {"type": "number"}, remark="NaN or infinite")
+            return
+        for text, pattern in _PATTERNS:
+            if all(pattern.fullmatch(value) for value in values):
+                yield Claim(Heading.KINDS, place, {"matches": escaped(text)})
+                return
+        constant = len(set(values)) == 1 and len(values[0]) <= _LONGEST_CONSTANT
+        named = words.words(spot.name)
+        fixed = named & (words.CONFIGURED | {"status", "state", "object", "kind", "type", "unit"})
+        if constant and not spot.several and fixed and values[0] and encodable(values[0]):
+            yield Claim(Heading.CONSTANT, place, {"eq": escaped(values[0])})
+        elif all(values):
+            yield Claim(Heading.KINDS, place, {"type": "string", "empty": False})
+        else:
+            yield Claim(Heading.KINDS, place, {"type": "string"})
+
+    def _boolean(self, spot: Spot) -> Iterator[Claim]:
+        values = set(map(bool, spot.values))
+        named = words.words(spot.name)
+        if values == {True} and named & {"ok", "healthy", "ready", "alive", "enabled", "success"}:
+            yield Claim(Heading.CONSTANT, _place(spot), {"eq": True})
+        else:
+            yield Claim(Heading.KINDS, _place(spot), {"type": "boolean"})
+
+
+HERE = "\0here"
+"""Stands for the endpoint's own id, which the writer knows."""
+
+
+def escaped(text: str) -> str:
+    """Return *text* so that a spec takes nothing in it for a reference."""
+    return text.replace("${", "$${")
+
+
+def encodable(text: str) -> bool:
+    """Say whether *text* can stand in a file: JSON can hold half a character, UTF-8 cannot."""
+    return not any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def quantiles_beside(spot: Spot) -> bool:
+    """Say whether *spot* is one of a ladder: beside `p50`, a `max` was measured."""
+    return spot.name in (*_FIRST, *_LAST) or words.quantile(spot.name) is not None
+
+
+def _place(spot: Spot) -> dict[str, str]:
+    return {"metric" if spot.metric else "path": escaped(spot.path)}
+
+
+def _moved(earlier: Mapping[str, Json], later: Mapping[str, Json]) -> bool:
+    return earlier.keys() != later.keys() or any(
+        not same(value, later[path]) for path, value in earlier.items()
+    )
+
+
+def _change_at(spot: Spot, path: str, load: Load) -> float | None:
+    before, after = spot.looks[load.before].get(path, 0), spot.looks[load.after].get(path)
+    return after - before if is_number(before) and is_number(after) else None
+
+
+def _total_change(spot: Spot, load: Load) -> float | None:
+    before, after = spot.looks[load.before], spot.looks[load.after]
+    if not after or not before.keys() <= after.keys():
+        return None
+    if not spot.metric and spot.several and before.keys() != after.keys():
+        return None  # elements that come and go are not counted in place
+    changes = [_change_at(spot, path, load) for path in after]
+    return None if None in changes else sum(c for c in changes if c is not None)
+
+
+def _change(spot: Spot, wanted: dict[str, Any], kind: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {} if spot.metric else dict(kind)
+    return {**kept, **_measured(wanted, spot, sum_up=spot.several)}
+
+
+def _measured(wanted: dict[str, Any], spot: Spot, *, sum_up: bool) -> dict[str, Any]:
+    several = sum_up and (not spot.metric or any(len(look) > 1 for look in spot.looks))
+    if several:
+        return {"delta": {"sum": wanted}}
+    return {"delta": wanted}
+
+
+def _ladders(objects: list[dict[str, Json]]) -> Iterator[list[str]]:
+    """Yield the keys of each family of percentiles, in their order, with `min` and `max`."""
+    shared = [key for key in objects[0] if all(key in one for one in objects)]
+    families: dict[tuple[str, str], list[tuple[float, str]]] = {}
+    for key in shared:
+        if (found := words.quantile(key)) is not None and encodable(key):
+            before, after, height = found
+            families.setdefault((before, after), []).append((height, key))
+    for (before, after), steps in families.items():
+        if after == "bare" and len(steps) < len(shared):
+            continue  # numbers for keys are percentiles only among their like
+        ordered = [key for _, key in sorted(steps)]
+        ends = "" if after == "bare" else after
+        first = [k for k in shared if k in {f"{before}{end}{ends}" for end in _FIRST}]
+        last = [k for k in shared if k in {f"{before}{end}{ends}" for end in _LAST}]
+        ladder = [*first[:1], *ordered, *last[:1]]
+        if len(ladder) > 1:
+            yield ladder
+
+
+def _rises(one: dict[str, Json], keys: list[str]) -> bool:
+    values = [one[key] for key in keys]
+    numbers = [value for value in values if is_number(value)]
+    return len(numbers) == len(values) and numbers == sorted(numbers)

@@ -1,0 +1,97 @@
+"""What the name of a field suggests: guesses, which are held against what was seen."""
+
+from __future__ import annotations
+
+import re
+
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_SPLIT = re.compile(r"[^a-z0-9]+")
+
+
+def words(name: str) -> frozenset[str]:
+    """Return the words of a name: `maxQueueSize` and `max_queue_size` have the same."""
+    return frozenset(filter(None, _SPLIT.split(_CAMEL.sub("_", name).lower())))
+
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+COUNTS = _set(
+    "total count counts requests tokens hits misses errors failures failed succeeded successful"
+    " success rejected dropped aborted completed processed sent received sum num number responses"
+    " calls streams"
+)
+CONFIGURED = _set(
+    "max min limit limits capacity size workers replicas version model name device devices dtype"
+    " backend port host block blocks layers heads window timeout budget quota enabled config"
+    " configured world gpus num tier plan unit units"
+)
+IN_FLIGHT = _set(
+    "active running waiting pending inflight flight queued queue current ongoing open busy"
+    " concurrent concurrency depth"
+)
+SHARES = _set(
+    "ratio percent percentage pct perc fraction share utilization utilisation util efficiency"
+    " occupancy usage"
+)
+_RATES = _set("hit miss error success failure acceptance eviction cache")
+DURATIONS = _set(
+    "latency duration ttft itl tpot ttfc seconds secs ms milliseconds elapsed time delay"
+)
+_INSTANTS = _set(
+    "timestamp created updated started start last first time now at date since uptime age"
+)
+FAILURES = _set("error errors failed failure failures rejected dropped aborted")
+PROMPT = _set("prompt input prefill")
+COMPLETION = _set("completion output generation generated decode")
+_BUSY = _set("utilization utilisation util efficiency occupancy usage")
+_PERCENT = _set("percent percentage pct perc")
+_RUNTIME = re.compile(r"(?:process|python|go|promhttp|jvm|nodejs)_")
+
+
+def is_share(name: str) -> bool:
+    """Say whether the name is that of a share: `hit_rate`, `gpu_utilization`, `used_pct`."""
+    found = words(name)
+    return bool(found & SHARES) or ("rate" in found and bool(found & _RATES))
+
+
+def is_percent(name: str) -> bool:
+    """Say whether the name says that a share is counted in hundredths."""
+    return bool(words(name) & _PERCENT)
+
+
+def is_utilization(name: str) -> bool:
+    """Say whether the name is that of how busy something is, which may be said in hundredths."""
+    return bool(words(name) & _BUSY)
+
+
+def is_instant(name: str) -> bool:
+    """Say whether the name is that of a moment or an age, which differ at every look."""
+    return bool(words(name) & _INSTANTS)
+
+
+def is_runtime(name: str) -> bool:
+    """Say whether a Prometheus metric is one of those that client libraries add by themselves."""
+    return _RUNTIME.match(name) is not None
+
+
+_QUANTILE = re.compile(
+    r"(?P<before>.*?)(?:(?<![a-zA-Z0-9])|^)p(?P<digits>\d{1,4})(?:[._](?P<more>\d+))?"
+    r"(?P<after>(?![a-zA-Z0-9]).*)"
+)
+_BARE = re.compile(r"\d{1,3}(?:\.\d+)?")
+
+
+def quantile(key: str) -> tuple[str, str, float] | None:
+    """Return what stands around a percentile in *key*, and which it is: `p50_ms`, `ttft_p99`."""
+    if _BARE.fullmatch(key) and float(key) <= 100:  # noqa: PLR2004 - per cent
+        return "", "bare", float(key)
+    found = _QUANTILE.fullmatch(key)
+    if found is None:
+        return None
+    digits = found["digits"]
+    whole, rest = digits[:2], digits[2:] + (found["more"] or "")
+    if digits == "100":
+        whole, rest = digits, ""
+    return found["before"], found["after"], float(f"{whole}.{rest or 0}")
