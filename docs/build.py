@@ -23,7 +23,7 @@ from validator.registry import Registry
 from validator.reporters import REPORTERS
 from validator.schema import report_schema, spec_schema
 from validator.spec import written
-from validator.spec.written import Written
+from validator.spec.forms import Written
 
 FOLDER = Path(__file__).parent
 

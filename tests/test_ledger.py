@@ -140,7 +140,14 @@ def test_an_empty_load_has_counts_but_no_figures():
     for name in ("success_rate", "requests_per_s", "tokens_per_s"):
         assert found[name] is None
     assert found["tokens"] == {"prompt": None, "completion": None, "cached": None, "source": None}
-    assert found["client"] == {"lag_ms": {"p50": None, "p99": None, "max": None}, "cpu_share": None}
+    assert found["client"] == {
+        "lag_ms": {"p50": None, "p99": None, "max": None},
+        "cpu_share": None,
+        "late_ms": {"p50": None, "p99": None, "max": None},
+        "held_back": 0,
+        "unsent": 0,
+    }
+    assert (found["aborted"], found["goodput"]) == (False, None)
     assert (found["models"], found["errors"], found["duration_s"]) == ({}, {}, 0)
 
 
@@ -150,7 +157,7 @@ def test_the_ledger_has_every_promised_key():
         *("finish_reasons", "started_at", "ended_at"),
         *("requests_per_s", "tokens_per_s", "tokens", "chunks", "models", "in_flight_max"),
         *LATENCIES,
-        *("percentiles", "client"),
+        *("percentiles", "client", "aborted", "goodput"),
     }
     for name in LATENCIES:
         figures = {"count", "missing", "mean", "min", "max", "p50", "p90", "p95", "p99"}

@@ -18,7 +18,7 @@ from command_line import COMMAND, bad, environment, report, validator
 from demo_process import demo
 from hostile_http import drip, hostile, in_turn, never, redirect, reply
 from hostile_llm import DONE, ROLE, answer, delta, stream
-from scripted_server import CHAT, Books, chat, document, judged, scripted, spec
+from scripted_server import CHAT, COUNTED, LOAD, Books, chat, document, judged, scripted, spec
 
 from validator import Status, run_async
 from validator.server import free_port
@@ -62,6 +62,68 @@ def test_counters_published_three_seconds_late_pass():
     assert found.settled is not None
     assert found.settled.settled
     assert found.settled.elapsed > 2.5
+
+
+# What is sent before, and what is given up
+
+
+def paced(more):
+    return LOAD.replace("concurrency: 5", f"concurrency: 5, {more}")
+
+
+def test_a_warmup_is_in_no_ledger_and_no_delta_even_if_it_counts_late():
+    found, server = judged(Books(late=0.6), settle=PATIENT, load=paced("warmup: {requests: 3}"))
+    assert found.exit_code == 0, found.verdicts
+    assert found.load["sent"] == 5
+    assert sum(r.path == CHAT for r in server.requests) == 8
+    assert found.remarks == ()
+
+
+def test_a_warmup_that_fails_is_remarked_upon():
+    bad_chat = {CHAT: reply(b"{}", status=500)}
+    found, _ = judged(pages=bad_chat, load=paced("warmup: {requests: 3}"))
+    assert "all 3 warmup requests failed: status_500" in found.remarks
+    assert found.exit_code == 1
+
+
+def test_a_load_that_is_given_up_fails_and_is_judged_by_what_was_sent():
+    books = Books()
+    found, server = judged(
+        books,
+        pages={CHAT: reply(b"{}", status=500)},
+        load=LOAD.replace("requests: 5, concurrency: 5", "requests: 99, abort_on: {failed: 4}"),
+        endpoints=COUNTED.replace("load.ok", "load.sent"),
+    )
+    assert found.load["sent"] == sum(r.path == CHAT for r in server.requests) == 4
+    given_up = verdict(found, "the load was not given up")
+    assert (given_up.status, given_up.severity) == (Status.FAIL, "critical")
+    assert "4 of 4 requests failed" in given_up.actual
+    assert "the load was given up: 4 of 4 requests failed" in found.remarks
+    assert verdict(found, "counted").status is Status.FAIL  # judged all the same
+
+
+def test_a_client_that_held_requests_back_is_remarked_upon():
+    text = "load: {model: m, requests: 9, concurrency: 1, rate: 100000, prompts: [hello]}"
+    found, _ = judged(load=text)
+    assert found.exit_code == 0, found.verdicts
+    assert any("8 requests were due and had to wait" in remark for remark in found.remarks)
+
+
+def test_goodput_is_asked_like_any_figure():
+    text = paced("slo: {latency: 1m}, assert: [{path: $.goodput.share, eq: 1}]")
+    found, _ = judged(load=text)
+    assert verdict(found, "goodput.share").status is Status.PASS
+    assert found.load["goodput"]["met"] == 5
+
+
+def test_a_figure_that_is_missing_does_not_meet_an_slo():
+    one_token = stream(ROLE, delta("Hi"), delta(finish="stop"), DONE)
+    books = Books()
+    text = paced("slo: {tpot: 1m}, assert: [{path: $.goodput.share, gt: 0}]")
+    found, _ = judged(books, {CHAT: chat(books, one_token)}, load=text)
+    goodput = found.load["goodput"]
+    assert (goodput["met"], goodput["undetermined"], goodput["share"]) == (0, 5, 0)
+    assert verdict(found, "goodput.share").status is Status.FAIL
 
 
 def test_a_counter_that_never_stops_is_judged_in_time_and_reported_as_not_settled():

@@ -17,7 +17,7 @@ from validator.predicates import PREDICATES
 from validator.registry import Registry, suggest
 from validator.reporters import REPORTERS
 from validator.spec import written
-from validator.spec.written import Written
+from validator.spec.forms import Written
 
 _PLUGINS: dict[str, Registry[Any]] = {
     "predicates": PREDICATES,

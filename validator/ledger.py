@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Sequence
 from typing import Final
 
 from validator import stats
 from validator.columns import Columns
 from validator.query import Match, Query, child, compiled
-from validator.records.load import OK, OUTCOMES, Exchange, LoadResult, Zero
-from validator.records.tally import MS, Samples, Tally, Tokens
+from validator.records.load import OK, OUTCOMES, Exchange, LoadResult, Slo, Zero
+from validator.records.tally import MS, TIMES, Samples, Tally, Tokens
 from validator.registry import suggest
 from validator.values import Json
 
@@ -53,14 +52,35 @@ def ledger(result: LoadResult) -> dict[str, Json]:
         "latency_ms": times["latency_ms"],
         "wall_ms": times["wall_ms"],
         "percentiles": {"exact": not tally.sketched, "relative_error": tally.error},
-        "client": {"lag_ms": _lag(result.lags), "cpu_share": result.cpu_share},
+        "aborted": result.aborted or False,
+        "client": {
+            "lag_ms": _few(stats.summary(result.lags, scale=MS)),
+            "cpu_share": result.cpu_share,
+            "late_ms": _few(tally.late.summary()),
+            "held_back": result.held_back,
+            "unsent": result.unsent,
+        },
+        "goodput": None if tally.slo is None else _goodput(tally, tally.slo),
+    }
+
+
+def _goodput(tally: Tally, slo: Slo) -> dict[str, Json]:
+    """Return how many ok requests met every limit; a failed one meets none."""
+    met = tally.good[True]
+    return {
+        "met": met,
+        "missed": tally.good[False],
+        "undetermined": tally.good[None],
+        "share": met / tally.sent if tally.sent else None,
+        "requests_per_s": _rate(met, tally.duration),
+        "slo_ms": {name: limit * MS for name, limit in slo.limits.items()},
     }
 
 
 def _tally(result: LoadResult) -> Tally:
     sent = result.exchanges
     exchanges = sent if isinstance(sent, Columns) else Columns(Exchange, sent)
-    tally = Tally(exchanges.where("outcome", OK).joined("gaps"))
+    tally = Tally(exchanges.where("outcome", OK).joined("gaps"), slo=result.slo)
     for exchange in exchanges:
         tally.add(exchange)
     if result.beyond is not None:
@@ -105,8 +125,7 @@ def _summary(samples: Samples) -> dict[str, Json]:
     return {**samples.summary()}
 
 
-def _lag(lags: Sequence[float]) -> dict[str, Json]:
-    summary = stats.summary(lags, scale=MS)
+def _few(summary: dict[str, float | int | None]) -> dict[str, Json]:
     return {name: summary[name] for name in ("p50", "p99", "max")}
 
 
@@ -155,4 +174,4 @@ def _unknown_class(rest: tuple[str | int, ...]) -> tuple[str, str] | None:
 
 @functools.cache
 def _example() -> Json:
-    return ledger(LoadResult(()))
+    return ledger(LoadResult((), slo=Slo(dict.fromkeys((*TIMES, "itl"), 0.0))))

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from validator.executors import local
 from validator.executors.local import Collector, OnExchange
 from validator.plan import LoadPlan
 from validator.records.load import LoadResult
 
-__all__ = ["Collector", "LoadPlan", "load"]
+__all__ = ["Collector", "LoadPlan", "load", "remarks"]
+
+
+def remarks(plan: LoadPlan, result: LoadResult) -> Iterator[str]:
+    """Yield what a person should know about how a load went, apart from its failures."""
+    if result.aborted:
+        yield f"the load was given up: {result.aborted}"
+    if result.held_back:
+        yield (
+            f"{result.held_back} requests were due and had to wait in the client, with "
+            f"{plan.concurrency} in flight already: raise concurrency, or ask for a lower rate"
+        )
+    if result.unsent:
+        yield f"{result.unsent} requests were due and not sent before the load's duration was over"
 
 
 async def load(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date
 
 from validator.evaluate import Judge
 from validator.judgement import asks_change
 from validator.query import Query
-from validator.records.observation import Observations
+from validator.records.observation import Observations, Snapshot
 from validator.selector import Selector
 from validator.spec.model import Assertion, ExprAssertion, Over, PathAssertion, Spec
 from validator.values import Json, is_number, kind
@@ -43,6 +43,15 @@ def selected(assertions: tuple[Assertion, ...], endpoint: str, document: Json) -
         for query in queries
         for m in query.select(document)
     )
+
+
+def fingerprint(
+    asked: Mapping[str, tuple[Assertion, ...]], snapshots: Mapping[str, Snapshot]
+) -> dict[str, tuple[str, ...]]:
+    """Return what the assertions *asked* of each endpoint select from its snapshot."""
+    return {
+        name: selected(asked[name], name, snapshot.document) for name, snapshot in snapshots.items()
+    }
 
 
 def held(

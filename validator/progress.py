@@ -14,6 +14,7 @@ from validator.values import printable
 
 _PHASES = {
     "look": "looking",
+    "warmup": "warming up",
     "before": "looking before the load",
     "load": "sending the load",
     "settle": "waiting for counters to settle",

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ from validator import duration, movement
 from validator.curve import marked
 from validator.errors import ServerError
 from validator.ledger import ledger
-from validator.load import Collector, load
+from validator.load import Collector, load, remarks
 from validator.observe import Observer, sampling, settle, watching
 from validator.probes.websocket import check_installed
 from validator.records.load import Exchange
@@ -26,6 +26,7 @@ from validator.redaction import Redaction
 from validator.server import started
 from validator.spec.model import Spec
 from validator.values import Json
+from validator.warmup import warm_up
 
 INTERRUPTED = "interrupted"
 
@@ -110,6 +111,9 @@ async def _in_order(spec: Spec, seen: _Seen, listener: Listener, began: float) -
     ):
         if not up:
             return
+        if spec.load and (warming := spec.load.plan.warming()):
+            listener.phase("warmup")
+            _say(await warm_up(spec, warming, observer, _today()), seen, listener)
         listener.phase("before" if spec.load else "look")
         await _look_before(spec, seen, observer)
         if spec.load is None:
@@ -128,7 +132,10 @@ async def _in_order(spec: Spec, seen: _Seen, listener: Listener, began: float) -
                 on_exchange=listener.exchange,
                 collector=seen.collector,
             )
-        seen.ledger = ledger(seen.collector.result())
+        result = seen.collector.result()
+        for remark in remarks(spec.load.plan, result):
+            _say(remark, seen, listener)
+        seen.ledger = ledger(result)
         listener.phase("settle", f"at most {duration.written(spec.settle.within)}")
         await _settle(spec, seen, observer, listener)
         listener.phase("after")
@@ -150,15 +157,9 @@ def _unreachable(spec: Spec, seen: _Seen) -> bool:
 async def _settle(spec: Spec, seen: _Seen, observer: Observer, listener: Listener) -> None:
     document = seen.ledger
     assert document is not None
-    today = datetime.now(UTC).date()
+    today = _today()
     readable = {name for name, snapshot in seen.before.items() if snapshot.error is None}
     asked = {n: a for n, a in movement.moving(spec, readable).items() if n in readable}
-
-    def fingerprint(snapshots: Mapping[str, Snapshot]) -> dict[str, tuple[str, ...]]:
-        return {
-            name: movement.selected(asked[name], name, snapshot.document)
-            for name, snapshot in snapshots.items()
-        }
 
     def content(snapshots: Mapping[str, Snapshot]) -> set[str]:
         found = Observations(seen.before, snapshots)
@@ -170,12 +171,20 @@ async def _settle(spec: Spec, seen: _Seen, observer: Observer, listener: Listene
         observer,
         [e for e in spec.endpoints if e.id in asked],
         spec.settle,
-        fingerprint=fingerprint,
+        fingerprint=lambda snapshots: movement.fingerprint(asked, snapshots),
         content=content,
         clock=observer.clock,
         sequential=spec.sequential,
     )
-    if remark := _unsettled(seen.settled):
+    _say(_unsettled(seen.settled), seen, listener)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _say(remark: str, seen: _Seen, listener: Listener) -> None:
+    if remark:
         seen.remarks.append(remark)
         listener.remark(remark)
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from array import array
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from validator.columns import Columns
 from validator.drivers.base import Sender
 from validator.plan import LoadPlan, Share
-from validator.records.load import CANCELLED, Exchange, LoadResult, Zero
+from validator.records.load import CANCELLED, Exchange, LoadResult, Slo, Zero
 from validator.records.tally import Tally
 
 KEPT: Final = 1_000_000
@@ -38,9 +39,16 @@ class Collector:
     """What came after the first `KEPT` exchanges."""
     in_flight: int = 0
     in_flight_max: int = 0
+    count: int = 0
+    failed: int = 0
+    failed_in_a_row: int = 0
+    held_back: int = 0
+    unsent: int = 0
+    aborted: str = ""
     lags: array[float] = field(default_factory=lambda: array("d"))
     cpu_share: float | None = None
     zero: Zero | None = None
+    slo: Slo | None = None
 
     def started(self) -> None:
         """Count one more request in flight."""
@@ -50,11 +58,17 @@ class Collector:
     def ended(self, exchange: Exchange) -> None:
         """Keep a finished exchange."""
         self.in_flight -= 1
+        if exchange.ok:
+            self.failed_in_a_row = 0
+        else:
+            self.failed += 1
+            self.failed_in_a_row += 1
+        self.count += 1
         if len(self.exchanges) < KEPT:
             self.exchanges.append(exchange)
             return
         if self.beyond is None:
-            self.beyond = Tally(sketched=True)
+            self.beyond = Tally(sketched=True, slo=self.slo)
         self.beyond.add(exchange)
         if exchange.ok:
             self.beyond.gaps.extend(exchange.gaps)
@@ -68,6 +82,10 @@ class Collector:
             self.cpu_share,
             self.beyond,
             self.zero,
+            self.held_back,
+            self.unsent,
+            self.aborted,
+            self.slo,
         )
 
 
@@ -83,7 +101,7 @@ async def run(
     When cancelled, so are the requests in flight; *collector* then has them and all before.
     """
     found = Collector() if collector is None else collector
-    indices = plan.indices(share)
+    found.slo = plan.slo
     width = len(share.among(plan.concurrency))
     assert width  # or its requests would never be sent
     began = time.perf_counter()
@@ -91,27 +109,140 @@ async def run(
     def clock() -> float:
         return time.perf_counter() - began
 
-    async def work(sender: Sender) -> None:
-        for index in indices:  # one iterator for all: whoever is free takes the next
-            due = plan.pacer.due(index)
-            if plan.duration is not None and max(due or 0.0, clock()) >= plan.duration:
-                return
-            if due is not None and (early := due - clock()) > 0:
-                await asyncio.sleep(early)
-            found.started()
-            exchange = await sender.send(index, due)
-            found.ended(exchange)
-            on_exchange(exchange, found.in_flight)
-            if exchange.outcome == CANCELLED:
-                return
-
     async with plan.driver.open(clock, width) as sender:
         began = time.perf_counter()  # opening a driver, with its imports, is not load
         found.zero = Zero(time.monotonic(), time.time())
-        async with _measuring(found), asyncio.TaskGroup() as workers:
-            for _ in range(width):
-                workers.create_task(work(sender))
+        loop = _Loop(plan, share, sender, clock, found, on_exchange)
+        async with _measuring(found):
+            await (loop.opened() if plan.open_loop else loop.closed())
     return found.result()
+
+
+class _Loop:
+    """One share of a load, being sent."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what to send, by what, and whom to tell
+        self,
+        plan: LoadPlan,
+        share: Share,
+        sender: Sender,
+        clock: Callable[[], float],
+        found: Collector,
+        on_exchange: OnExchange,
+    ) -> None:
+        self._plan = plan
+        self._share = share
+        self._sender = sender
+        self._clock = clock
+        self._found = found
+        self._on_exchange = on_exchange
+        self._indices = plan.indices(share)
+        self._ends = math.inf if plan.duration is None else plan.duration
+        self._hopeless = asyncio.Event()
+
+    async def closed(self) -> None:
+        """Send one request after another in each place; one iterator deals them all out."""
+        async with asyncio.TaskGroup() as workers:
+            for place in self._share.among(self._plan.concurrency):
+                workers.create_task(self._in_turn(place))
+
+    async def _in_turn(self, place: int) -> None:
+        while await self._has_room(place):
+            index = next(self._indices, None)
+            if index is None or not await self._send(index, None):
+                return
+            if self._plan.think is not None:
+                await self._pause(self._plan.think.after(index))
+
+    async def _has_room(self, place: int) -> bool:
+        """Wait until a request may be sent from *place*; say whether one may at all."""
+        room = self._plan.room
+        if room is not None:
+            now = self._clock()
+            opens = room.reaches(place + 1, now)
+            if opens is None:
+                return False
+            await self._pause(opens - now)
+        return self._clock() < self._ends and not self._hopeless.is_set()
+
+    async def opened(self) -> None:
+        """Send each request when it is due, or as soon after that as there is room."""
+        room = asyncio.Semaphore(len(self._share.among(self._plan.concurrency)))
+        async with asyncio.TaskGroup() as requests:
+            for index in self._indices:
+                due = self._plan.due(index)
+                assert due is not None
+                if due >= self._ends or math.isinf(due):
+                    return
+                await self._pause(due - self._clock())
+                self._found.held_back += room.locked()
+                has_room = await self._room_or_end(room)
+                if self._hopeless.is_set():
+                    return
+                if not has_room or self._clock() >= self._ends:
+                    self._found.unsent += 1 + self._still_due()
+                    return
+                requests.create_task(self._from(room, index, due))
+
+    async def _from(self, room: asyncio.Semaphore, index: int, due: float) -> None:
+        try:
+            await self._send(index, due)
+        finally:
+            room.release()
+
+    async def _room_or_end(self, room: asyncio.Semaphore) -> bool:
+        """Wait for room, but not beyond the end of the load, nor when there is no hope."""
+        if not room.locked():
+            return await room.acquire()
+        waits = asyncio.create_task(room.acquire())
+        stops = asyncio.create_task(self._hopeless.wait())
+        left = None if math.isinf(self._ends) else max(0.0, self._ends - self._clock())
+        try:
+            await asyncio.wait((waits, stops), timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stops.cancel()
+            waits.cancel()
+        return waits.done() and not waits.cancelled()
+
+    def _still_due(self) -> int:
+        """Count the requests that were due before the end, and are not sent any more."""
+        left = 0
+        for index in self._indices:
+            if (self._plan.due(index) or 0.0) >= self._ends:
+                break
+            left += 1
+        return left
+
+    async def _send(self, index: int, due: float | None) -> bool:
+        """Send a request and tell how it went; say whether the load goes on."""
+        self._found.started()
+        exchange = await self._sender.send(index, due)
+        self._found.ended(exchange)
+        self._on_exchange(exchange, self._found.in_flight)
+        if exchange.outcome == CANCELLED:
+            return False
+        self._give_up_if_hopeless()
+        return True
+
+    def _give_up_if_hopeless(self) -> None:
+        found, limits = self._found, self._plan.abort_on
+        if limits is None or found.aborted:
+            return
+        found.aborted = limits.reason(found.failed, found.count, found.failed_in_a_row)
+        if found.aborted:
+            self._hopeless.set()
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait so long, but not beyond the end of the load, nor when there is no hope."""
+        if seconds <= 0:
+            await asyncio.sleep(0)  # or a schedule that is behind would let nobody else run
+            return
+        seconds = min(seconds, max(0.0, self._ends - self._clock()))
+        if self._plan.abort_on is None:
+            await asyncio.sleep(seconds)
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hopeless.wait(), seconds)
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -31,7 +31,8 @@ class Exchange:
     index: int
     model: str
     due: float
-    """When it should have been sent; in a closed loop, when it was."""
+    """When it should have been sent; in a closed loop, when it was. Latencies count from here:
+    waiting for room in our own client is part of them."""
     sent: float
     """Just before the request is handed to the client (`t0`)."""
     done: float
@@ -65,22 +66,22 @@ class Exchange:
     @property
     def ttfc(self) -> float | None:
         """Time to the first event of any kind."""
-        return None if self.first_event is None else self.first_event - self.sent
+        return None if self.first_event is None else self.first_event - self.due
 
     @property
     def ttft(self) -> float | None:
         """Time to the first token."""
-        return None if self.first_token is None else self.first_token - self.sent
+        return None if self.first_token is None else self.first_token - self.due
 
     @property
     def latency(self) -> float | None:
         """Time to the last content event."""
-        return None if self.last_token is None else self.last_token - self.sent
+        return None if self.last_token is None else self.last_token - self.due
 
     @property
     def wall(self) -> float:
         """Time to the end of the response."""
-        return self.done - self.sent
+        return self.done - self.due
 
     @property
     def tpot(self) -> float | None:
@@ -101,6 +102,32 @@ class Zero:
 
 
 @dataclass(frozen=True, slots=True)
+class Slo:
+    """What makes a request good enough; seconds, each at most."""
+
+    limits: Mapping[str, float]
+    """By the name of a property of an exchange: `ttft`, `tpot`, `itl`, `latency` and so on."""
+
+    def met(self, exchange: Exchange) -> bool | None:
+        """Say whether an ok *exchange* meets every limit; None if that cannot be known.
+
+        A metric that is missing decides nothing, unless another is too great already.
+        """
+        found = [(figure(exchange, name), limit) for name, limit in self.limits.items()]
+        if any(value is not None and value > limit for value, limit in found):
+            return False
+        return None if any(value is None for value, _ in found) else True
+
+
+def figure(exchange: Exchange, name: str) -> float | None:
+    """Return the seconds that an SLO on *name* is about; for `itl` the longest of the gaps."""
+    if name == "itl":
+        return max(exchange.gaps, default=None)
+    found: float | None = getattr(exchange, name)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
 class LoadResult:
     """Every exchange of a load phase, in send order, and how the client itself fared."""
 
@@ -114,3 +141,11 @@ class LoadResult:
     """Exchanges of which only the sums are kept: those of a load too large to keep them all."""
     zero: Zero | None = None
     """Without it, nothing that other clocks tell can be compared with the exchanges."""
+    held_back: int = 0
+    """Requests that were due while as many were in flight as may be."""
+    unsent: int = 0
+    """Requests that were due before the end, and for which there was no room until then."""
+    aborted: str = ""
+    """Why the load was given up; nothing if it was not."""
+    slo: Slo | None = None
+    """What makes a request good enough, if the spec says."""

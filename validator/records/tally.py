@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from validator import stats
-from validator.records.load import Exchange
+from validator.records.load import Exchange, Slo
 
 if TYPE_CHECKING:
     from validator.sketch import Sketch
@@ -134,8 +134,15 @@ class Tally:
     A sketched one takes as much memory for a million exchanges as for ten.
     """
 
-    def __init__(self, gaps: array[float] | None = None, *, sketched: bool = False) -> None:
+    def __init__(
+        self, gaps: array[float] | None = None, *, sketched: bool = False, slo: Slo | None = None
+    ) -> None:
         self.sketched = sketched
+        self.slo = slo
+        self.good: Counter[bool | None] = Counter()
+        """How many ok ones met the SLO, how many did not, and of how many (None) none can say."""
+        self.late = Samples(sketched=sketched)
+        """How long those waited in the client that were due before they were sent."""
         self.sent = self.ok = self.chunks = 0
         self.first_sent = float("inf")
         self.last_done = float("-inf")
@@ -158,6 +165,8 @@ class Tally:
         if model is None:
             model = self.models[exchange.model] = ModelTally()
         model.sent += 1
+        if exchange.sent != exchange.due:
+            self.late.extend((exchange.sent - exchange.due,))
         if not exchange.ok:
             self._fail(exchange.outcome, [exchange.detail])
             return
@@ -166,6 +175,8 @@ class Tally:
         model.tokens.add(exchange)
         self.tokens.add(exchange)
         self.chunks += exchange.chunks
+        if self.slo is not None:
+            self.good[self.slo.met(exchange)] += 1
         for said in exchange.finish_reasons:
             self._end(said[:_LONGEST], 1)
         if exchange.token_source:
@@ -186,6 +197,8 @@ class Tally:
         self.first_sent = min(self.first_sent, other.first_sent)
         self.last_done = max(self.last_done, other.last_done)
         self.outcomes.update(other.outcomes)
+        self.good.update(other.good)
+        self.late.merge(other.late)
         for outcome, details in other.errors.items():
             self._fail(outcome, details)
         for reason, times in other.reasons.items():

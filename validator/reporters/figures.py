@@ -36,6 +36,8 @@ def request_lines(ledger: dict[str, Any]) -> list[str]:
         if _at(ledger, key, "p50") is not None
     ]
     lines = [first, averages, *([f"Spread    {', '.join(spread)}"] if spread else [])]
+    if goodput := _part(ledger, "goodput"):
+        lines.append(f"Goodput   {_goodput(goodput, sent)}")
     for outcome, count in _part(ledger, "outcomes").items():
         if outcome != "ok":
             examples = _at(ledger, "errors", outcome)
@@ -81,6 +83,17 @@ def _count(ledger: dict[str, Any], key: str) -> Number:
 def _part(ledger: dict[str, Any], key: str) -> dict[str, Any]:
     found = ledger.get(key)
     return found if isinstance(found, dict) else {}
+
+
+def _goodput(found: dict[str, Any], sent: Number) -> str:
+    share = found.get("share")
+    text = f"{_count(found, 'met')} of {sent} requests met the SLO"
+    if is_number(share):
+        text += f" ({100 * share:.3g} %)"
+    text += f", {_unit(found.get('requests_per_s'), 'requests/s')}"
+    if undetermined := _count(found, "undetermined"):
+        text += f", {undetermined} undetermined"
+    return text
 
 
 def _at(ledger: dict[str, Any], key: str, name: str) -> Any:

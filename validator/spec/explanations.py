@@ -15,8 +15,8 @@ from validator.reference import Reference
 from validator.registry import suggest
 from validator.source import Node
 from validator.span import Span
+from validator.spec.forms import Written
 from validator.spec.references import UNKNOWN
-from validator.spec.written import Written
 from validator.values import brief, kind
 
 _WANTED = {
@@ -46,10 +46,11 @@ def _complain(model: type[Written], detail: ErrorDetails, root: Node, problems: 
     found = detail["input"]
     if found is UNKNOWN:  # complained about when it was looked up
         return
-    node = _deepest(root, keys)
+    node, reached = _deepest(root, keys)
     # An item of a list has no name: what is wrong with it stands alone.
     last = keys[-1] if keys and isinstance(keys[-1], str) else ""
-    named = f"{last}: " if last else ""
+    name = reached[-1] if reached and isinstance(reached[-1], str) else ""
+    named = f"{name}: " if name else ""
     match detail["type"]:
         case "missing":
             hint = "a spec begins with version: 1" if keys == ("version",) else ""
@@ -79,14 +80,20 @@ def _found(value: Any) -> str:
     return f"{kind(value)} {brief(value)}" if value is not None else "nothing"
 
 
-def _deepest(node: Node, keys: tuple[int | str, ...]) -> Node:
-    """Return the node that *keys* lead to, or the last one on the way that exists."""
+def _deepest(node: Node, keys: tuple[int | str, ...]) -> tuple[Node, tuple[int | str, ...]]:
+    """Return the node that *keys* lead to, or the last one on the way that was written.
+
+    And the keys that lead there: a short form leaves some out.
+    """
+    reached: list[int | str] = []
     for key in keys:
         inner = node.at(key)
-        if inner is None:
+        if inner is not None:
+            node = inner
+            reached.append(key)
+        elif not (isinstance(key, int) and isinstance(node.value, dict)):
             break
-        node = inner
-    return node
+    return node, tuple(reached)
 
 
 def _inside(span: Span, at: int | None) -> Span:

@@ -14,13 +14,13 @@ from pydantic import ValidationError
 
 from validator.drivers import DRIVERS, Connection, Driver
 from validator.errors import Problems, UsageError
-from validator.plan import LoadPlan
 from validator.records.verdict import Severity
 from validator.redaction import Redaction, without_userinfo
 from validator.registry import suggest
 from validator.source import Node, read
 from validator.span import Span
-from validator.spec import endless, explanations
+from validator.spec import endless, explanations, loading
+from validator.spec.forms import Written
 from validator.spec.model import (
     Assertion,
     Endpoint,
@@ -32,7 +32,7 @@ from validator.spec.model import (
     Spec,
     Target,
 )
-from validator.spec.promises import IMPLIED_LOAD, Promises
+from validator.spec.promises import IMPLIED_LOAD, IMPLIED_NOT_ABORTED, Promises
 from validator.spec.references import References, is_secret
 from validator.spec.schemas import SchemaFiles
 from validator.spec.written import Assertion as AssertionBlock
@@ -44,7 +44,6 @@ from validator.spec.written import (
     SettleBlock,
     SpecFile,
     TargetBlock,
-    Written,
 )
 
 W = TypeVar("W", bound=Written)
@@ -184,7 +183,12 @@ class _Reading:
             for span in references.load_spans:
                 self._problems.add("a reference to the load, and this spec sends none", span)
         checked = {} if written is None else _by_node(written, node)
-        promises = Promises(self._problems, has_load=has_load, checked=checked)
+        promises = Promises(
+            self._problems,
+            has_load=has_load,
+            has_slo=node.at("load", "slo") is not None,
+            checked=checked,
+        )
         target = self._target(node.at("target"), node, references.port)
         defaults = _written(TargetBlock, node.at("target")) or TargetBlock()
         part = self._part(node, promises, _Place("", folder, variables, (file,), defaults))
@@ -322,10 +326,14 @@ class _Reading:
         driver = self._driver(written, node, connection)
         if driver is None:
             return None
+        plan = loading.plan(written, node, driver, self._problems)
+        if plan is None:
+            return None
         given = tuple(assertions) or IMPLIED_LOAD[:1]
+        aborting = (IMPLIED_NOT_ABORTED,) if plan.abort_on else ()
         return Load(
-            plan=LoadPlan(driver, written.requests, written.concurrency or 1),
-            assertions=(*given, *IMPLIED_LOAD[1:]),
+            plan=plan,
+            assertions=(*given, *IMPLIED_LOAD[1:], *aborting),
             span=node.span,
         )
 

@@ -21,6 +21,7 @@ from validator.selector import Selector
 from validator.source import Node
 from validator.span import Span
 from validator.spec.conditions import Surroundings, condition
+from validator.spec.forms import Written
 from validator.spec.model import (
     About,
     Ask,
@@ -35,7 +36,6 @@ from validator.spec.model import (
     Xfail,
 )
 from validator.spec.written import Assertion as AssertionBlock
-from validator.spec.written import Written
 
 IMPLIED_LOAD = (
     PathAssertion(
@@ -52,6 +52,13 @@ IMPLIED_LOAD = (
     ),
 )
 """The first stands in for a missing `load.assert`; the second is always asked."""
+IMPLIED_NOT_ABORTED = PathAssertion(
+    About(name="the load was not given up", why="a load that was given up proves nothing"),
+    None,
+    compiled("$.aborted"),
+    (Ask(PREDICATES["eq"].read(False)),),  # noqa: FBT003 - a value of the ledger
+)
+"""Asked when there is `abort_on`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,8 @@ class Promises:
 
     problems: Problems
     has_load: bool
+    has_slo: bool = False
+    """Without an SLO the ledger has no goodput."""
     checked: Mapping[int, Written] = field(default_factory=dict)
     """What nodes, by identity, are when they have been checked already."""
     ids: tuple[str, ...] = ()
@@ -94,7 +103,7 @@ class Promises:
         if (
             found is not None
             and isinstance(found.query, Query)
-            and (lacking := unknown_field(found.query))
+            and (lacking := self._unknown_field(found.query))
         ):
             self.problems.add(f"the ledger has no {lacking[0]!r}", _at(node, "path"), lacking[1])
         return found
@@ -188,10 +197,16 @@ class Promises:
                 "add format: prometheus to the endpoint" if id_ else "the ledger has paths",
             )
 
+    def _unknown_field(self, query: Query) -> tuple[str, str] | None:
+        """Return the first key of *query* that the ledger will not have, and a hint."""
+        if query.keys[:1] == ("goodput",) and not self.has_slo:
+            return "goodput", "add slo: to the load, such as {ttft: 500ms}"
+        return unknown_field(query)
+
     def _check_references(self, asked: Condition, node: Node) -> None:
         for reference in _references(asked):
             for query in reference.queries:
-                if lacking := unknown_field(query):
+                if lacking := self._unknown_field(query):
                     message = f"the ledger has no {lacking[0]!r}"
                     self.problems.add(message, _holder(node, reference).span, lacking[1])
 
@@ -284,7 +299,7 @@ class Promises:
             if term.name == "load":
                 if not self.has_load:
                     self.problems.add("a reference to the load, and this spec sends none", span)
-                elif lacking := unknown_field(compiled("$" + term.text.removeprefix("load"))):
+                elif lacking := self._unknown_field(compiled("$" + term.text.removeprefix("load"))):
                     self.problems.add(f"the ledger has no {lacking[0]!r}", span, lacking[1])
             elif term.name not in names:
                 hint = suggest(term.name, [*names, "load"], "names")

@@ -4,239 +4,45 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import re
 import types
 import typing
-from collections.abc import Callable, Mapping
-from datetime import date
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    WithJsonSchema,
-    create_model,
-)
-from pydantic_core import CoreSchema, core_schema
+from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
 
-from validator import duration
-from validator.arguments import NUMBER, ArgumentError, wrong
 from validator.decoders import DECODERS
 from validator.drivers import DRIVERS
 from validator.measures import MEASURES, Measure
 from validator.predicates import PREDICATES
-from validator.query import Query, compiled
+from validator.query import Query
 from validator.records.verdict import Severity
-from validator.registry import suggest
-from validator.selector import Selector, compiled_selector
-from validator.size import size
-from validator.values import brief, kind
-
-
-class Written(BaseModel):
-    """A mapping of the spec: unknown keys are mistakes, and `"5"` is not 5."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
-
-    nouns: typing.ClassVar[tuple[str, str]] = ("key", "keys")
-    """What an unknown key of this mapping is called."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Read:
-    """How a value is read (raising ValueError), and its JSON Schema."""
-
-    read: Callable[[Any], Any]
-    schema: Mapping[str, Any]
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.read)
-
-    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: Any) -> dict[str, Any]:
-        return dict(self.schema)
-
-
-UNSET: Any = None
-"""The default of a key that was not given. A key given as null is a mistake of its own."""
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise wrong("a text", value)
-    return value
-
-
-def _reason(value: Any) -> str:
-    text = _text(value)
-    if not text.strip():
-        raise ValueError("expected a reason, found an empty text")
-    return text
-
-
-def _key(value: Any) -> str:
-    # A key of digits alone comes out of the environment as a number.
-    if not isinstance(value, str) and type(value) is not int:
-        raise ValueError(f"expected a text, found {kind(value)}; put it in quotes")
-    if not str(value).isascii() or not str(value).isprintable():
-        raise ValueError("a key has printable ASCII characters only: it is sent in a header")
-    return str(value)
-
-
-def _duration(value: Any) -> float:
-    if not isinstance(value, str):
-        raise ValueError("expected a duration with its unit, such as 250ms, 5s or 1m")
-    return duration.seconds(value)
-
-
-def _positive_duration(value: Any) -> float:
-    found = _duration(value)
-    if found <= 0:
-        raise ValueError("expected a duration longer than 0")
-    return found
-
-
-def _size(value: Any) -> int:
-    if not isinstance(value, str):
-        raise ValueError("expected a size with its unit, such as 512KiB or 64MiB")
-    return size(value)
-
-
-def _route(value: Any) -> str:
-    text = _text(value)
-    if not text.startswith("/") or text.startswith("//") or any(c.isspace() for c in text):
-        raise ValueError("expected a path on the target that starts with /, such as /metrics")
-    return text
-
-
-def _url(value: Any) -> str:
-    text = _text(value).rstrip("/")
-    found = re.fullmatch(
-        r"https?://(?:[^\s/@]*@)?(\[[0-9a-fA-F:.]+\]|[^\s/:?#@]+)(?::(\d+))?(/[^\s?#]*)?", text
-    )
-    if found is None or (found[2] and not 0 < int(found[2]) < 65536):  # noqa: PLR2004 - ports
-        raise ValueError("expected the base URL of the target, such as http://localhost:8000")
-    return text
-
-
-def _query(value: Any) -> Query:
-    return compiled(_text(value))
-
-
-def _selector(value: Any) -> Selector:
-    return compiled_selector(_text(value))
-
-
-def _scalar_texts(value: Any) -> dict[str, str]:
-    if not isinstance(value, dict):
-        raise wrong("a mapping of names to texts", value)
-    for name, text in value.items():
-        if isinstance(text, bool) or not isinstance(text, str | int | float):
-            raise ValueError(f"{name}: expected a text")
-        if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name) or re.search(
-            r"[\r\n\0]", str(text)
-        ):
-            raise ValueError(f"{name}: not a name and text that can be sent")
-    return {name: str(text) for name, text in value.items()}
-
-
-def _date(value: Any) -> date:
-    try:
-        return date.fromisoformat(_text(value))
-    except ValueError:
-        raise ValueError("expected a date such as 2027-01-31") from None
-
-
-def _statuses(value: Any) -> tuple[int, ...]:
-    found = value if isinstance(value, list) else [value]
-    good = all(isinstance(s, int) and not isinstance(s, bool) and 100 <= s <= 599 for s in found)  # noqa: PLR2004 - HTTP
-    if not found or not good:
-        raise ValueError("expected an HTTP status such as 200, or a list of them")
-    return tuple(found)
-
-
-def _command(value: Any) -> tuple[str, ...]:
-    import shlex  # noqa: PLC0415 - few specs start a server
-
-    if isinstance(value, list) and value and all(isinstance(v, str | int | float) for v in value):
-        return tuple(str(v) for v in value)
-    words = tuple(shlex.split(_text(value)))
-    if not words:
-        raise ValueError("expected a command")
-    return words
-
-
-def _count(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise wrong("a whole number", value)
-    if not 1 <= value <= 10**9:
-        raise ValueError(f"expected a whole number from 1 to {10**9}, found {value}")
-    return value
-
-
-def _natural(value: Any) -> int:
-    if type(value) is int and value <= 0:
-        if value < 0:
-            raise ValueError(f"expected a whole number that is not below 0, found {value}")
-        return value
-    return _count(value)
-
-
-_DURATION_SCHEMA = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$"}
-
-Text: TypeAlias = Annotated[Any, Read(_text, {"type": "string"})]
-Reason: TypeAlias = Annotated[Any, Read(_reason, {"type": "string", "minLength": 1})]
-Key: TypeAlias = Annotated[Any, Read(_key, {"type": "string"})]
-Duration: TypeAlias = Annotated[Any, Read(_positive_duration, _DURATION_SCHEMA)]
-ZeroDuration: TypeAlias = Annotated[Any, Read(_duration, _DURATION_SCHEMA)]
-Size: TypeAlias = Annotated[
-    Any, Read(_size, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?\s?([kKMG]i?B|B)$"})
-]
-Route: TypeAlias = Annotated[Any, Read(_route, {"type": "string", "pattern": r"^(/|\$\{)"})]
-Url: TypeAlias = Annotated[Any, Read(_url, {"type": "string", "pattern": r"^(https?://|\$\{)"})]
-Path: TypeAlias = Annotated[Any, Read(_query, {"type": "string", "pattern": r"^\$"})]
-Metric: TypeAlias = Annotated[Any, Read(_selector, {"type": "string"})]
-Texts: TypeAlias = Annotated[
-    Any,
-    Read(_scalar_texts, {"type": "object", "additionalProperties": {"type": ["string", "number"]}}),
-]
-Day: TypeAlias = Annotated[Any, Read(_date, {"type": "string", "format": "date"})]
-Count: TypeAlias = Annotated[Any, Read(_count, {"type": "integer", "minimum": 1})]
-Missing: TypeAlias = Annotated[Any, Read(_natural, {"type": "integer", "minimum": 0})]
-Start: TypeAlias = Annotated[Any, Read(NUMBER, NUMBER.schema)]
-Statuses: TypeAlias = Annotated[
-    Any,
-    Read(
-        _statuses,
-        {
-            "anyOf": [
-                {"type": "integer"},
-                {"type": "array", "items": {"type": "integer"}, "minItems": 1},
-            ]
-        },
-    ),
-]
-Command: TypeAlias = Annotated[
-    Any,
-    Read(_command, {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
-]
-
-
-def _word(value: Any, words: tuple[str, ...]) -> str:
-    if value not in words or not isinstance(value, str):
-        close = suggest(value, words, "words") if isinstance(value, str) else ""
-        hint = close if close.startswith("did") else ""
-        known = f"one of {', '.join(words)}" if len(words) > 1 else words[0]
-        found = "nothing" if value is None else f"{kind(value)} {brief(value)}"
-        raise ArgumentError(f"expected {known}; found {found}", hint)
-    return value
-
-
-def words(*known: str) -> Read:
-    """Return how a word out of *known* is read."""
-    return Read(lambda value: _word(value, known), {"enum": list(known)})
-
+from validator.spec import load_keys
+from validator.spec.forms import (
+    UNSET,
+    Command,
+    Count,
+    Day,
+    Duration,
+    Key,
+    Metric,
+    Missing,
+    Path,
+    Read,
+    Reason,
+    Route,
+    Seed,
+    Size,
+    Start,
+    Statuses,
+    Text,
+    Texts,
+    Url,
+    Written,
+    ZeroDuration,
+    one_of,
+    words,
+)
 
 SeverityWord: TypeAlias = Annotated[Any, words(*(s.value for s in Severity))]
 Driver: TypeAlias = Annotated[Any, words(*DRIVERS)]
@@ -515,9 +321,37 @@ def _listed(hint: Any) -> Any:
 class CommonLoad(Written):
     """What a load block says whatever its driver is."""
 
+    model_config = one_of("requests", "duration")
+
     driver: Driver = Field(UNSET, description="What one request is; chat unless given.")
-    requests: Count = Field(description="How many to send.")
-    concurrency: Count = Field(UNSET, description="In flight at most; 1 unless given.")
+    requests: Count = Field(
+        UNSET, description="How many to send; with `duration`, at most so many."
+    )
+    duration: Duration = Field(
+        UNSET, description="After this, nothing more is sent; what is in flight is waited for."
+    )
+    concurrency: Count = Field(
+        UNSET, description="In flight at most; 1 unless given, and 512 with `rate`."
+    )
+    rate: load_keys.Rate = Field(
+        UNSET, description="Requests a second, whether the server keeps up or not; or a mapping."
+    )
+    ramp: load_keys.Ramp = Field(
+        UNSET, description="Where the rate goes from there, or without one the concurrency."
+    )
+    think: load_keys.Think = Field(
+        UNSET, description="A pause before the next request in the same place; or a mapping."
+    )
+    warmup: load_keys.WarmupBlock = Field(
+        UNSET, description="Requests before the first look, which count nowhere."
+    )
+    slo: load_keys.SloBlock = Field(
+        UNSET, description="When a request is good enough; the ledger then has `goodput`."
+    )
+    abort_on: load_keys.AbortBlock = Field(
+        UNSET, description="When to stop sending, because the load is hopeless."
+    )
+    seed: Seed = Field(UNSET, description="Of everything random in the load; 0 unless given.")
     timeout: Duration = Field(UNSET, description="For one request; 60s unless given.")
     assertions: list[Assertion] = Field(UNSET, alias="assert", description="About the ledger.")
 

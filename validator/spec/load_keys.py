@@ -1,0 +1,89 @@
+"""The keys of a `load:` block that say when to send, how long, and what is good enough."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import Field
+
+from validator.spec.forms import (
+    UNSET,
+    Count,
+    Duration,
+    Number,
+    OneOrMore,
+    PartOf,
+    Short,
+    Written,
+    ZeroDuration,
+    one_of,
+    words,
+)
+
+
+class RateBlock(Written):
+    """An open loop: requests become due by a schedule, and latency counts from then."""
+
+    per_second: Number = Field(description="Requests a second.")
+    arrivals: Annotated[Any, words("constant", "poisson", "gamma")] = Field(
+        UNSET, description="constant (unless given), poisson, or gamma with a `burstiness`."
+    )
+    burstiness: Number = Field(
+        UNSET, description="The shape of gamma arrivals: 1 is poisson, less comes in bursts."
+    )
+
+
+class RampStage(Written):
+    """A straight line to the next value; after the last stage it stays."""
+
+    to: Number = Field(description="The rate, or the concurrency, at the end of the stage.")
+    over: ZeroDuration = Field(description="How long the stage takes; 0s is a step.")
+
+
+class ThinkBlock(Written):
+    """A pause: of one length, anywhere between two, or exponential of a mean."""
+
+    pause: ZeroDuration = Field(UNSET, description="Always as long.")
+    min: ZeroDuration = Field(UNSET, description="At least; as likely as anything up to `max`.")
+    max: Duration = Field(UNSET, description="At most.")
+    mean: Duration = Field(UNSET, description="Exponential, of this mean.")
+
+
+class WarmupBlock(Written):
+    """Requests before the first look: by number, by time, or whichever ends first."""
+
+    model_config = one_of("requests", "duration")
+
+    requests: Count = Field(UNSET, description="How many to send.")
+    duration: Duration = Field(UNSET, description="After this, nothing more is sent.")
+
+
+class SloBlock(Written):
+    """When a request is good enough: each figure at most as long."""
+
+    model_config = one_of("ttft", "ttfc", "tpot", "itl", "latency", "wall")
+
+    ttft: Duration = Field(UNSET, description="To the first token.")
+    ttfc: Duration = Field(UNSET, description="To the first event of any kind.")
+    tpot: Duration = Field(UNSET, description="For an output token after the first.")
+    itl: Duration = Field(UNSET, description="For the longest gap between two content events.")
+    latency: Duration = Field(UNSET, description="To the last content event.")
+    wall: Duration = Field(UNSET, description="To the end of the response.")
+
+
+class AbortBlock(Written):
+    """When a load is hopeless: any of these is enough."""
+
+    model_config = one_of("failed", "failed_share", "consecutive")
+
+    failed: Count = Field(UNSET, description="So many requests have failed.")
+    failed_share: PartOf = Field(UNSET, description="So great a share of those that have ended.")
+    after: Count = Field(
+        UNSET, description="`failed_share` waits until so many have ended; 20 unless given."
+    )
+    consecutive: Count = Field(UNSET, description="So many failed one after another.")
+
+
+Rate: TypeAlias = Annotated[RateBlock, Short("per_second", {"type": "number", "minimum": 0})]
+Think: TypeAlias = Annotated[ThinkBlock, Short("pause", {"type": "string"})]
+Ramp: TypeAlias = Annotated[list[RampStage], OneOrMore()]

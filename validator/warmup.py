@@ -1,0 +1,54 @@
+"""What is sent before anything is looked at, so that a cold server is not what is measured."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import date
+
+from validator import movement
+from validator.ledger import ledger
+from validator.load import LoadPlan, load
+from validator.observe import Observer, settle
+from validator.records.load import LoadResult
+from validator.records.observation import Observations, Snapshot
+from validator.spec.model import Spec
+
+
+async def warm_up(spec: Spec, plan: LoadPlan, observer: Observer, today: date) -> str:
+    """Send *plan*, which counts nowhere, and wait until its traces on the counters are over.
+
+    Return what a person should know about how it went; nothing if all is well.
+    """
+    watched = [e for e in spec.endpoints if not e.read_last]
+    before = await observer.look(watched, sequential=spec.sequential)
+    result = await load(plan)
+    await _over(spec, before, result, observer, today)
+    failed = Counter(e.outcome for e in result.exchanges if not e.ok)
+    if not failed:
+        return ""
+    sent = len(result.exchanges)
+    many = "all" if failed.total() == sent else f"{failed.total()} of"
+    return f"{many} {sent} warmup requests failed: {', '.join(sorted(failed))}"
+
+
+async def _over(
+    spec: Spec, before: Mapping[str, Snapshot], result: LoadResult, observer: Observer, today: date
+) -> None:
+    """Wait as after a load: what counts late would otherwise be in the books of the load."""
+    asked = movement.moving(spec, {n for n, s in before.items() if s.error is None})
+    document = ledger(result)
+
+    def content(snapshots: Mapping[str, Snapshot]) -> set[str]:
+        found = Observations(before, snapshots)
+        return {n for n in snapshots if movement.held(spec, asked[n], found, document, today)}
+
+    await settle(
+        observer,
+        [e for e in spec.endpoints if e.id in asked],
+        spec.settle,
+        fingerprint=lambda snapshots: movement.fingerprint(asked, snapshots),
+        content=content,
+        clock=observer.clock,
+        sequential=spec.sequential,
+    )
