@@ -12,6 +12,7 @@ from validator.errors import UsageError
 from validator.recording import _recording, read, written
 from validator.records.observation import Observations, Progress, Settled, Snapshot, Unreadable
 from validator.records.recording import Recording
+from validator.records.trace import Trace
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -51,6 +52,14 @@ RECORDINGS = st.builds(
     ),
     st.sampled_from(["", "interrupted"]),
     st.lists(st.text()).map(tuple),
+    st.none()
+    | st.builds(
+        Trace,
+        st.none() | TIMES,
+        st.integers(1, 9),
+        st.dictionaries(st.text(), st.lists(st.tuples(TIMES, TIMES, st.integers(0))).map(tuple)),
+        st.dictionaries(st.text(), st.lists(st.tuples(TIMES, TIMES)).map(tuple)),
+    ),
 )
 
 

@@ -18,6 +18,7 @@ from validator.span import Span
 from validator.spec.parse import Overrides
 
 RUNS = sorted((Path(__file__).parent / "cases" / "runs").iterdir())
+TEXTS = [name for name in REPORTERS if name != "html"]
 CHART = Chart(
     "TTFT",
     Form.HISTOGRAM,
@@ -128,8 +129,8 @@ def test_any_damage_is_told_or_does_no_harm(tmp_path, value):
             told = str(error)
         else:
             told = ""
-            for render in REPORTERS.values():
-                render(reports)
+            for name in TEXTS:
+                REPORTERS[name](reports)
         assert "\n" not in told
         node[key] = old
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
 
+from validator.charts import charts
 from validator.errors import UsageError
 from validator.evaluate import evaluate
 from validator.records.recording import Recording
@@ -46,7 +47,9 @@ def conclude(
         interrupted=recording.interrupted,
         remarks=recording.remarks,
     )
-    return redaction.record(report)
+    # Charts are many numbers and few texts: only these can hold a secret.
+    found = charts(spec, recording.observations, recording.ledger, recording.trace)
+    return replace(redaction.record(report), charts=tuple(c.named(redaction.text) for c in found))
 
 
 def _with_source(verdict: Verdict, sources: Mapping[str, str], redaction: Redaction) -> Verdict:

@@ -9,6 +9,7 @@ from typing import Any
 from validator.errors import UsageError
 from validator.records.observation import Observations, Progress, Settled, Snapshot, Unreadable
 from validator.records.recording import Recording
+from validator.records.trace import Trace
 from validator.values import Json, json_text, kind
 
 VERSION = 1
@@ -28,12 +29,23 @@ def written(recording: Recording) -> str:
         "interrupted": recording.interrupted,
         "remarks": list(recording.remarks),
         "load": recording.ledger,
+        "trace": None if recording.trace is None else _trace(recording.trace),
         "settle": _settled(seen.settled),
         "before": {name: _snapshot(s) for name, s in seen.before.items()},
         "during": {name: [_snapshot(s) for s in samples] for name, samples in seen.during.items()},
         "after": {name: _snapshot(s) for name, s in seen.after.items()},
     }
     return json_text(document) + "\n"
+
+
+def _trace(trace: Trace) -> dict[str, Any]:
+    return {
+        "began_s": trace.began,
+        "every": trace.every,
+        "histograms": {name: list(map(list, bins)) for name, bins in trace.histograms.items()},
+        "instants": {name: list(map(list, points)) for name, points in trace.instants.items()},
+        "curves": {name: list(map(list, points)) for name, points in trace.curves.items()},
+    }
 
 
 def _settled(settled: Settled | None) -> dict[str, Any] | None:
@@ -97,6 +109,8 @@ def _recording(document: dict[str, Any]) -> Recording:
         started=_text(document["started"]),
         elapsed=float(document["elapsed_s"]),
         ledger=document["load"],
+        # Recordings made before there were charts have none.
+        trace=None if document.get("trace") is None else _read_trace(document["trace"]),
         observations=Observations(
             {name: _read_snapshot(name, s) for name, s in document["before"].items()},
             {name: _read_snapshot(name, s) for name, s in document["after"].items()},
@@ -109,6 +123,24 @@ def _recording(document: dict[str, Any]) -> Recording:
         interrupted=_text(document["interrupted"]),
         remarks=tuple(map(_text, document["remarks"])),
     )
+
+
+def _read_trace(document: dict[str, Any]) -> Trace:
+    began = document["began_s"]
+    return Trace(
+        None if began is None else float(began),
+        int(document["every"]),
+        {
+            _text(name): tuple((float(low), float(high), int(count)) for low, high, count in bins)
+            for name, bins in document["histograms"].items()
+        },
+        {_text(name): _points(points) for name, points in document["instants"].items()},
+        {_text(name): _points(points) for name, points in document["curves"].items()},
+    )
+
+
+def _points(points: list[list[float]]) -> tuple[tuple[float, float], ...]:
+    return tuple((float(at), float(value)) for at, value in points)
 
 
 def _read_settled(document: dict[str, Any]) -> Settled:

@@ -19,12 +19,14 @@ from validator.ledger import ledger
 from validator.load import Collector, load, remarks
 from validator.observe import Observer, sampling, settle, watching
 from validator.probes.websocket import check_installed
-from validator.records.load import Exchange
+from validator.records.load import Exchange, LoadResult
 from validator.records.observation import Observations, Settled, Snapshot, Unreadable
 from validator.records.recording import Recording
+from validator.records.trace import Trace
 from validator.redaction import Redaction
 from validator.server import started
 from validator.spec.model import Spec
+from validator.trace import traced
 from validator.values import Json
 from validator.warmup import warm_up
 
@@ -67,6 +69,7 @@ class _Seen:
     collector: Collector | None = None
     ledger: dict[str, Json] | None = None
     """What the whole load came to; None as long as it is not over."""
+    result: LoadResult | None = None
     settled: Settled | None = None
     interrupted: str = ""
     remarks: list[str] = field(default_factory=list)
@@ -132,10 +135,9 @@ async def _in_order(spec: Spec, seen: _Seen, listener: Listener, began: float) -
                 on_exchange=listener.exchange,
                 collector=seen.collector,
             )
-        result = seen.collector.result()
+        result = _summed_up(seen, seen.collector)
         for remark in remarks(spec.load.plan, result):
             _say(remark, seen, listener)
-        seen.ledger = ledger(result)
         listener.phase("settle", f"at most {duration.written(spec.settle.within)}")
         await _settle(spec, seen, observer, listener)
         listener.phase("after")
@@ -239,13 +241,16 @@ def _recorded(spec: Spec, seen: _Seen, now: datetime, began: float) -> Recording
     if seen.interrupted:
         why = f"the run ended before it was read ({seen.interrupted})"
         seen.after = _unseen(spec, INTERRUPTED, why) | seen.after
+    if seen.collector is not None:
+        _summed_up(seen, seen.collector)
     return Recording(
         title=spec.title,
         spec=spec.file,
         target=spec.target.url,
         started=now.isoformat(timespec="seconds"),
         elapsed=time.monotonic() - began,
-        ledger=_ledger(seen),
+        ledger=seen.ledger,
+        trace=_trace(seen, began),
         observations=Observations(
             seen.before,
             seen.after,
@@ -259,16 +264,24 @@ def _recorded(spec: Spec, seen: _Seen, now: datetime, began: float) -> Recording
 
 def _during(seen: _Seen, began: float) -> dict[str, tuple[Snapshot, ...]]:
     """Return the samples, each with how far the load was by then."""
-    if seen.collector is None or not any(seen.during.values()):
+    if seen.result is None or not any(seen.during.values()):
         return {name: tuple(samples) for name, samples in seen.during.items()}
-    result = seen.collector.result()
-    return {name: marked(samples, result, began) for name, samples in seen.during.items()}
+    return {name: marked(samples, seen.result, began) for name, samples in seen.during.items()}
 
 
-def _ledger(seen: _Seen) -> dict[str, Json] | None:
-    if seen.ledger is None and seen.collector is not None:
-        return ledger(seen.collector.result())
-    return seen.ledger
+def _summed_up(seen: _Seen, collector: Collector) -> LoadResult:
+    """Sum up the load, once: that takes a while of a large one."""
+    if seen.result is None:
+        seen.result = collector.result()
+        seen.ledger = ledger(seen.result)
+    return seen.result
+
+
+def _trace(seen: _Seen, began: float) -> Trace | None:
+    if seen.result is None:
+        return None
+    zero = seen.result.zero
+    return traced(seen.result, None if zero is None else zero.monotonic - began)
 
 
 class _CallableModule(ModuleType):

@@ -33,8 +33,8 @@ def quoted(text: str, span: Span) -> str:
     if span.line < end == span.end_line and not lines[end - 1][: span.end_column - 1].strip():
         end -= 1  # a block ends where the next token begins
     found = lines[span.line - 1 : end]
-    while found and not found[-1].strip():
-        found.pop()
+    while len(found) > 1 and not found[-1].partition("#")[0].strip():
+        found.pop()  # what stands before the next token is about that
     more = ["…"] if len(found) > _MOST_LINES else []
     return "\n".join([line[:_WIDTH] for line in found[:_MOST_LINES]] + more)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -48,3 +49,9 @@ class Chart:
     """What the horizontal axis is, with its unit."""
     y: str = ""
     note: str = ""
+
+    def named(self, told: Callable[[str], str]) -> Chart:
+        """Return this chart with all its texts as *told* tells them."""
+        series = tuple(replace(s, name=told(s.name)) for s in self.series)
+        title, section = told(self.title), told(self.section)
+        return replace(self, title=title, section=section, series=series, y=told(self.y))

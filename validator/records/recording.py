@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from validator.records.observation import Observations
+from validator.records.trace import Trace
 from validator.values import Json
 
 
@@ -26,3 +27,5 @@ class Recording:
     interrupted: str = ""
     """Why the run ended early; empty when it did not."""
     remarks: tuple[str, ...] = ()
+    trace: Trace | None = None
+    """The load request by request, for charts."""

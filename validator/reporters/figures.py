@@ -7,10 +7,18 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from validator.records.chart import Chart, Form
-from validator.values import Number, brief, is_number, printable
+from validator.values import Number, brief, is_number, printable, show
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _COLUMNS = 16
+_FIGURES = ("mean", "min", "p50", "p90", "p95", "p99", "max")
+_DISTRIBUTIONS = {
+    "ttft_ms": "TTFT",
+    "itl_ms": "ITL",
+    "tpot_ms": "TPOT",
+    "latency_ms": "latency",
+    "wall_ms": "to the end",
+}
 
 
 def request_lines(ledger: dict[str, Any]) -> list[str]:
@@ -48,6 +56,19 @@ def request_lines(ledger: dict[str, Any]) -> list[str]:
             )
             lines.append(f"Failed    {brief(count)} × {printable(outcome)}{example}")
     return lines
+
+
+def distributions(ledger: dict[str, Any]) -> list[tuple[str, dict[str, str]]]:
+    """Return the figures of each distribution that has samples, as texts, in milliseconds."""
+    found = []
+    for key, label in _DISTRIBUTIONS.items():
+        part = _part(ledger, key)
+        if is_number(part.get("mean")):
+            figures = {
+                f: show(round(part[f], 2)) if is_number(part.get(f)) else "–" for f in _FIGURES
+            }
+            found.append((label, {**figures, "samples": show(_count(part, "count"))}))
+    return found
 
 
 def shape_lines(charts: Iterable[Chart]) -> list[str]:

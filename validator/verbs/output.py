@@ -32,13 +32,14 @@ def chosen(words: Sequence[str]) -> Output:
     """Return where the reports of `--report` go; raise `UsageError` for what cannot be."""
     from validator.files import check_writable
     from validator.registry import suggest
-    from validator.reporters import REPORTERS
+    from validator.reporters import REPORTERS, check_usable
 
     output = Output()
     for word in words:
         name, _, path = word.partition("=")
         if name not in REPORTERS:
             raise UsageError(f"--report {name}: {suggest(name, REPORTERS, 'formats')}")
+        check_usable(name)
         if path and path != "-":
             check_writable(Path(path))
             if any(Path(path).resolve() == other.resolve() for _, other in output.to_files):

@@ -1,0 +1,306 @@
+"""The HTML report is one file that shows everything, runs nothing of others, and can be used."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from browser import CHROMIUM, browsing
+
+from validator import conclude, load_spec, read_recording
+from validator.errors import MissingExtra
+from validator.records.chart import By, Chart, Form, Series
+from validator.records.verdict import Report, Severity, Status, Verdict
+from validator.reporters import REPORTERS, check_usable
+from validator.span import Span
+from validator.spec.parse import Overrides
+
+RUNS = Path(__file__).parent / "cases" / "runs"
+MOST_BYTES = 2 * 1024 * 1024
+HOSTILE = (
+    "</script><script>window.hacked = 1</script>\\u003c/style><b onclick=x>&amp;\x00\u202e{{ 7*7 }}"
+)
+CHARTS = (
+    Chart(
+        "TTFT", Form.HISTOGRAM, (Series("TTFT", ((1.0, 2.0, 3), (2.0, 3.0, 5))),),
+        "load", "ms", "requests",
+    ),
+    Chart("one bar", Form.HISTOGRAM, (Series("x", ((5.0, 5.0, 3),)),), "load", "ms", "requests"),
+    Chart("all", Form.SCATTER, (Series("TTFT", ((0.1, 5.0), (0.2, 6.0))),), "load", "s", "ms"),
+    Chart(
+        HOSTILE,
+        Form.STEPS,
+        (
+            Series(HOSTILE, ((0.0, 0.0), (1.0, 5.0))),
+            Series(HOSTILE, ((0.5, 1.0), (1.0, 4.0)), By.SERVER),
+        ),
+        HOSTILE, HOSTILE, HOSTILE, HOSTILE,
+    ),
+    Chart("ladder", Form.LADDER, (Series("s", ((50.0, 1.0), (99.9, 4.0)), By.SERVER),), "page"),
+    Chart("nothing", Form.STEPS, (Series("s", ()),), "page"),
+)  # fmt: skip
+
+
+def verdict(status=Status.FAIL, severity=Severity.CRITICAL, **more):
+    given = {"name": "name", "expected": "expected", "actual": "actual", "section": "page"}
+    return Verdict(status=status, severity=severity, **{**given, **more})
+
+
+def real():
+    folder = RUNS / "every-status"
+    spec = load_spec(folder / "spec.yaml", Overrides(environment={}))
+    return conclude(spec, read_recording(folder / "recording.json"))
+
+
+def hostile():
+    texts = dict.fromkeys(
+        (
+            "name",
+            "expected",
+            "actual",
+            "note",
+            "why",
+            "path",
+            "before",
+            "after",
+            "source",
+            "section",
+        ),
+        HOSTILE,
+    )
+    bad = verdict(**texts, span=Span(HOSTILE, 1, 1, 1, 2))
+    passed = verdict(Status.PASS, vacuous=True, **{**texts, "section": "page"})
+    return Report(
+        HOSTILE, HOSTILE, (bad, passed), spec=HOSTILE, remarks=(HOSTILE,), charts=CHARTS,
+        load={"sent": 1, "ok": 0, "outcomes": {HOSTILE: 1}, "errors": {HOSTILE: [HOSTILE]}},
+    )  # fmt: skip
+
+
+def written(tmp_path, *reports):
+    file = tmp_path / "report.html"
+    file.write_text(REPORTERS["html"](reports), encoding="utf-8")
+    return file
+
+
+class Outline(HTMLParser):
+    """The tags of a page, whatever they refer to, and its text."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.references, self.texts = [], [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.references += [v for k, v in attrs if k in ("src", "href", "action", "xlink:href")]
+        assert not any(name.startswith("on") for name, _ in attrs)
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def test_the_result_comes_first_then_what_is_wrong_then_everything():
+    html = REPORTERS["html"]([real()])
+    marks = [html.index(text) for text in (">FAILED<", ">What is wrong<", ">All assertions<")]
+    assert marks == sorted(marks)
+    for v in real().verdicts:
+        if v.source:
+            assert v.source.split("\n")[0].strip().split("{")[0] in html
+    assert "change = 9 (load.ok)" in html
+    assert "$.total, delta" in html  # the line of the spec
+
+
+def test_a_page_refers_to_nothing_outside_itself():
+    html = REPORTERS["html"]([real(), hostile(), replace(real(), charts=CHARTS)])
+    outline = Outline(html)
+    assert {r[:1] for r in outline.references} <= {"#", "d"}
+    assert not any(r.startswith("d") and r != "data:," for r in outline.references)
+    assert outline.tags.count("script") == 1
+    assert "b" not in outline.tags
+    assert "default-src &#39;none&#39;" in html or "default-src 'none'" in html
+    assert not re.search(r"url\(|@import", html)
+
+
+def test_a_page_stays_below_two_megabytes():
+    many = tuple(
+        verdict(
+            status, actual=HOSTILE * 50, name=f"{n} {HOSTILE * 9}", note="ü" * 3000,
+            source="x\n" * 999,
+        )
+        for n in range(3000) for status in (Status.FAIL, Status.PASS)
+    )  # fmt: skip
+    dots = tuple((float(n), float(n % 7)) for n in range(1000))
+    charts = tuple(
+        Chart(f"{n}", Form.SCATTER, (Series("a", dots), Series("b", dots)), "page")
+        for n in range(6)
+    )
+    for runs in (1, 12):
+        reports = [Report(f"t{n}", "u", many[: 6000 // runs], charts=charts) for n in range(runs)]
+        html = REPORTERS["html"](reports if runs == 1 else [replace(r, charts=()) for r in reports])
+        assert len(html.encode()) < MOST_BYTES
+        assert "more, not listed" in html
+
+
+def test_a_page_without_charts_and_verdicts_is_a_page():
+    html = REPORTERS["html"]([Report("t", "u", ())])
+    assert "nothing was judged" in html
+
+
+def test_without_the_extra_one_line_says_what_to_install(tmp_path):
+    script = (
+        "import sys; sys.modules['vl_convert'] = None\n"
+        "from validator.cli import main\n"
+        "sys.argv = ['validator', 'run', 'none.yaml', '--report', 'html=x.html']\nmain()\n"
+    )
+    (tmp_path / "none.yaml").write_text("version: 1")
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60,
+    )  # fmt: skip
+    told = "error: --report html needs an extra: pip install 'metrics-validator[html]'\n"
+    assert (done.returncode, done.stderr) == (2, told)
+
+
+def test_the_extra_is_not_imported_before_it_is_used():
+    code = (
+        "import sys, validator.reporters; sys.exit(bool({'jinja2', 'vl_convert'} & {*sys.modules}))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_check_says_the_same(monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(MissingExtra):
+        check_usable("html")
+    check_usable("json")
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def page():
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium here to look at the page with")
+    with browsing() as found:
+        yield found
+
+
+SHOWN = "[...document.querySelectorAll('table.all tbody tr')].filter(r => r.offsetParent).length"
+
+
+def test_a_browser_has_nothing_to_complain_about(page, tmp_path):
+    for report in (real(), hostile(), replace(real(), charts=CHARTS)):
+        file = written(tmp_path, report, report)
+        page.open(file)
+        assert page.complaints == []
+        assert [url for url in page.requested if url != "data:,"] == [file.as_uri()]
+
+
+def test_hostile_names_stay_text(page, tmp_path):
+    page.open(written(tmp_path, hostile()))
+    assert page.run("window.hacked === undefined")
+    assert page.run("document.querySelectorAll('b, script').length") == 1
+    shown = page.run("document.querySelector('.card').textContent")
+    assert "</script><script>window.hacked = 1</script>" in shown
+    assert "{{ 7*7 }}" in shown
+    assert page.run("document.querySelectorAll('figure svg').length") == len(CHARTS) - 1
+    assert page.run("document.querySelectorAll('parsererror').length") == 0
+
+
+def test_the_table_is_filtered_by_text_status_severity_and_endpoint(page, tmp_path):
+    report = real()
+    page.open(written(tmp_path, report))
+    assert page.run(SHOWN) == len(report.verdicts)
+
+    def change(script):
+        page.run(
+            f"{{const f = document.querySelector('form.filter'); {script};"
+            " f.dispatchEvent(new Event('input', {bubbles: true}))}"
+        )
+        assert page.run("document.querySelector('form.filter output').textContent") == (
+            f"{page.run(SHOWN)} of {len(report.verdicts)} shown"
+        )
+        return page.run(SHOWN)
+
+    box = "f.querySelector('input[value={}]').checked = {}".format
+    without_passes = change(box("pass", "false"))
+    assert without_passes == sum(v.status is not Status.PASS for v in report.verdicts)
+    critical = change(f"{box('warning', 'false')}; {box('info', 'false')}")
+    assert critical == sum(
+        v.status is not Status.PASS and v.severity is Severity.CRITICAL for v in report.verdicts
+    )
+    assert change("f.elements.section.value = 'hidden'") == 3
+    assert change("f.elements.text.value = 'REACHABLE'") == 1
+    assert change("f.elements.text.value = 'nothing like it'") == 0
+
+
+def test_the_page_is_used_by_keyboard(page, tmp_path):
+    page.open(written(tmp_path, real()))
+    page.press("/")
+    assert page.run("document.activeElement.name") == "text"
+    for key in "books":
+        page.press(key)
+    assert page.run("document.activeElement.value") == "books"
+    assert page.run(SHOWN) == 1
+    reached = page.run(
+        "[...document.querySelectorAll('a, input, select, summary')].every(e => e.tabIndex === 0)"
+    )
+    assert reached
+
+
+def test_the_page_is_light_or_dark_as_the_reader_likes(page, tmp_path):
+    page.open(written(tmp_path, replace(real(), charts=CHARTS)))
+    looks = {}
+    for scheme in ("light", "dark"):
+        page.call(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": scheme}],
+        )
+        looks[scheme] = page.run(
+            "[getComputedStyle(document.body).backgroundColor,"
+            " getComputedStyle(document.querySelector('figure svg .mark-rect path')).fill,"
+            " getComputedStyle(document.querySelector('figure svg text')).fill].join()"
+        )
+    page.call("Emulation.setEmulatedMedia", features=[])
+    light, dark = (set(re.findall(r"rgb\([^)]*\)", look)) for look in looks.values())
+    assert len(light) == len(dark) == 3
+    assert not light & dark
+
+
+@pytest.mark.parametrize("width", [360, 800])
+def test_nothing_runs_out_of_a_narrow_window(page, tmp_path, width):
+    page.call(
+        "Emulation.setDeviceMetricsOverride",
+        width=width, height=800, deviceScaleFactor=1, mobile=False,
+    )  # fmt: skip
+    page.open(written(tmp_path, replace(real(), charts=CHARTS), hostile()))
+    try:
+        assert page.run("document.documentElement.scrollWidth") <= width
+    finally:
+        page.call("Emulation.clearDeviceMetricsOverride")
+
+
+def test_a_bar_says_what_it_is(page, tmp_path):
+    page.open(written(tmp_path, Report("t", "u", (verdict(),), charts=CHARTS[:1])))
+    spot = page.run(
+        "{const b = document.querySelector('figure svg .mark-rect path');"
+        " b.scrollIntoView({block: 'center'}); const r = b.getBoundingClientRect();"
+        " ({x: r.x + r.width / 2, y: r.y + r.height / 2})}"
+    )
+    page.call("Input.dispatchMouseEvent", type="mouseMoved", **spot)
+    assert page.run("document.getElementById('tip').hidden") is False
+    assert page.run("document.getElementById('tip').textContent") == "1 – 2 ms: 3 requests"
+
+
+def test_the_page_prints_whole(page, tmp_path):
+    page.open(written(tmp_path, real()))
+    page.call("Emulation.setEmulatedMedia", media="print")
+    assert page.run("getComputedStyle(document.querySelector('form.filter')).display") == "none"
+    page.call("Emulation.setEmulatedMedia", media="")
+    assert len(page.call("Page.printToPDF")["data"]) > 1000
