@@ -36,7 +36,7 @@ def exchanges(draw):
 def test_a_sample_lies_between_what_had_ended_and_what_had_been_sent(sent, looks):
     late = 100.5  # the load's clock starts that long after the run's
     looks.sort()  # one after the other
-    nexts = [at for at, _ in looks[1:]] + [99]
+    nexts = [at for at, _ in [*looks[1:], (99, 0)]][: len(looks)]
     looks = [(at, min(took, then - at)) for (at, took), then in zip(looks, nexts, strict=True)]
     samples = [Snapshot("s", taken=at + late, elapsed=took) for at, took in looks]
     result = LoadResult(tuple(sent), zero=Zero(1000.0 + late, 0.0))

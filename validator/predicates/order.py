@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from validator.arguments import TEXT, TRUE, Form, given, list_of, one_of, wrong
+from validator.arguments import TEXT, TRUE, ArgumentError, Form, given, list_of, one_of, wrong
+from validator.errors import QueryError
 from validator.predicates.base import OBJECTS, Predicate, Subject, predicate
+from validator.query import compiled
 from validator.reference import Reference, shown
 from validator.values import Json, brief, is_number, kind
 
-_KEYS = list_of(TEXT, least=2)
+_RELATIVE = ("@.", "@[")
+
+
+def _key(value: Json) -> Json:
+    """Read a key, or a path from the match that begins with @."""
+    text: str = TEXT.read(value)
+    if text.startswith(("$.", "$[")):
+        hint = f"write @{text[1:]}, and `path: $` to begin at the root"
+        raise ArgumentError("a path begins at what was matched, as @", hint)
+    if text.startswith(_RELATIVE):
+        try:
+            query = compiled(f"${text[1:]}")
+        except QueryError as error:
+            raise ArgumentError(f"{text}: {error}", error.hint) from error
+        if not query.definite:
+            raise ValueError(f"{text} may select several values, and one is compared")
+    return text
+
+
+_KEYS = list_of(replace(TEXT, read=_key), least=2)
 _DIRECTIONS = one_of(("ascending", "descending"), "ascending or descending")
 
 
@@ -20,10 +41,12 @@ _DIRECTIONS = one_of(("ascending", "descending"), "ascending or descending")
 class Ordered(Predicate):
     """The numbers under these keys never fall, in this order; equal neighbours are fine.
 
-    A missing or null key fails and is named.
+    A missing or null key fails and is named. A key that begins with `@.` or `@[` is a path from
+    the match, for numbers that stand in different places under different names.
 
     ```yaml
     - {path: $.latency.ttft, ordered: [min, p50, p90, p99, max]}
+    - {path: $, ordered: ["@.latency.p50_ms", "@.percentiles['90']", p99]}
     ```
     """
 
@@ -31,31 +54,45 @@ class Ordered(Predicate):
     keys: tuple[str, ...] = given(_KEYS)
 
     def fits(self, value: Json) -> bool:
-        return isinstance(value, dict) and all(is_number(value.get(key)) for key in self.keys)
+        return isinstance(value, dict) and all(is_number(_at(key, value)) for key in self.keys)
 
     def holds(self, value: dict[str, Json]) -> bool:
         return not self.explain(value)
 
     def explain(self, value: dict[str, Json]) -> str:
-        for key in self.keys:
-            if key not in value:
-                return f"no {key}"
-            if not is_number(value[key]):
-                return f"{key} is {_odd(value[key])}"
+        found = {key: _at(key, value) for key in self.keys}
+        for key, number in found.items():
+            if number is _ABSENT:
+                as_path = "." in key or "[" in key
+                hint = f" (a path is written @.{key})" if as_path and key[0] != "@" else ""
+                return f"no {key}{hint}"
+            if not is_number(number):
+                return f"{key} is {_odd(number)}"
         fallen = [
-            f"{low} {brief(value[low])} > {high} {brief(value[high])}"
+            f"{low} {brief(found[low])} > {high} {brief(found[high])}"
             for low, high in pairwise(self.keys)
-            if value[low] > value[high]  # type: ignore[operator]  # numbers, as checked above
+            if found[low] > found[high]
         ]
         return ", ".join(fallen)
 
     def idle(self, value: dict[str, Json], *, referred: bool) -> bool:  # noqa: ARG002
-        return all(value[key] == 0 for key in self.keys)
+        return all(_at(key, value) == 0 for key in self.keys)
 
     def __str__(self) -> str:
         if isinstance(self.keys, Reference):
             return f"ordered as {shown(self.keys)}"
         return " ≤ ".join(k if isinstance(k, str) else shown(k) for k in self.keys)
+
+
+_ABSENT = object()
+
+
+def _at(key: str, value: dict[str, Json]) -> Any:
+    """Return what *key* leads to; a key that is there as it is written means just that."""
+    if key in value or not key.startswith(_RELATIVE):
+        return value.get(key, _ABSENT)
+    matches = compiled(f"${key[1:]}").select(value)
+    return matches[0].value if matches else _ABSENT
 
 
 def _odd(value: Json) -> str:
