@@ -875,7 +875,13 @@ def shows(name: str):
 
 
 LIMITED = ("rate-limits-500", "extrapolated-peak", "unbalanced-limits")
-LENGTHY = ("counted-at-end", "tokens-at-end", "leaked-workers", "vanishing-cancellations")
+LENGTHY = (
+    "counted-at-end",
+    "counted-at-rest",
+    "tokens-at-end",
+    "leaked-workers",
+    "vanishing-cancellations",
+)
 
 
 def test_every_fault_of_the_pages_is_described_and_has_a_check_here():
@@ -978,6 +984,15 @@ def _(server):
         told = summary(server.url)
         assert (told["total_requests"], told["active_requests"]) == (0, 2)
     until(lambda: summary(server.url)["total_requests"] == 2)
+
+
+@shows("counted-at-rest")
+def _(server):
+    with held_streams(server.url, 2):
+        chat(server.url, max_tokens=1)
+        told = summary(server.url)
+        assert (told["total_requests"], told["active_requests"]) == (0, 2)
+    until(lambda: summary(server.url)["total_requests"] == 3)
 
 
 @shows("tokens-at-end")

@@ -82,6 +82,10 @@ CAUGHT = [
     ),
     case("counted-at-end", DYNAMO, "dynamo: a request is counted as soon as it is active"),
     case(
+        "counted-at-rest", DYNAMO, "dynamo: the total keeps pace with the client",
+        follows=("dynamo: a request is counted as soon as it is active",),
+    ),
+    case(
         "empty-histogram", DYNAMO,
         "prometheus: the first token of every answer is observed",
         "prometheus: the first tokens took no longer than the client waited",

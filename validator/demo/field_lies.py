@@ -140,6 +140,21 @@ class CountedAtEnd(Fault):
         return figures
 
 
+@REGISTRY.register("counted-at-rest")
+class CountedAtRest(Fault):
+    """The total of requests moves only while no request is active."""
+
+    def __init__(self) -> None:
+        self._total = 0
+
+    def figures(self, figures: Figures, _books: Books, _now: float) -> Figures:
+        summary = figures.document["summary"]
+        if not summary["active_requests"]:
+            self._total = summary["total_requests"]
+        summary["total_requests"] = self._total
+        return figures
+
+
 @REGISTRY.register("tokens-at-end")
 class TokensAtEnd(Fault):
     """The tokens of a request are counted under its model only when it ends."""
