@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 import struct
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -51,7 +52,16 @@ class Request:
 class HostileLLM:
     """The server, for the length of an `async with`."""
 
-    def __init__(self, scripts: Mapping[str, Script], otherwise: Script = ()) -> None:
+    def __init__(
+        self,
+        scripts: Mapping[str, Script],
+        otherwise: Script = (),
+        *,
+        host: str = "127.0.0.1",
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._host = host
+        self._tls = tls
         self._scripts = scripts
         self._otherwise = otherwise
         self._tasks: set[asyncio.Task] = set()
@@ -60,8 +70,10 @@ class HostileLLM:
         self.connections = 0
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self._server = await asyncio.start_server(self._accept, self._host, 0, ssl=self._tls)
+        scheme = "https" if self._tls else "http"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        self.url = f"{scheme}://{host}:{self._server.sockets[0].getsockname()[1]}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -75,6 +87,10 @@ class HostileLLM:
         """Wait until *count* requests have come in."""
         async with self._news:
             await self._news.wait_for(lambda: len(self.requests) >= count)
+
+    async def deserted(self) -> None:
+        """Wait until every client has left."""
+        await asyncio.gather(*self._tasks)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1

@@ -12,7 +12,7 @@ import sys
 import pytest
 from command_line import environment
 
-CLIENTS = {"openai", "httpx", "httpx2", "httpcore", "aiohttp"}
+CLIENTS = {"openai", "httpx", "httpx2", "httpcore", "aiohttp", "httptools", "msgspec", "uvloop"}
 HEAVY = CLIENTS | {"pydantic", "yaml", "rich", "jsonpath_ng", "asyncio", "starlette", "uvicorn"}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from validator import stats
@@ -55,6 +56,7 @@ def ledger(result: LoadResult) -> dict[str, Json]:
         "aborted": result.aborted or False,
         "client": {
             "lag_ms": _few(stats.summary(result.lags, scale=MS)),
+            "prepare_ms": _few(times["prepared_ms"]),
             "cpu_share": result.cpu_share,
             "late_ms": _few(tally.late.summary()),
             "held_back": result.held_back,
@@ -125,7 +127,7 @@ def _summary(samples: Samples) -> dict[str, Json]:
     return {**samples.summary()}
 
 
-def _few(summary: dict[str, float | int | None]) -> dict[str, Json]:
+def _few(summary: Mapping[str, Json]) -> dict[str, Json]:
     return {name: summary[name] for name in ("p50", "p99", "max")}
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from validator.conclusion import conclude
 from validator.errors import UsageError
+from validator.executors import loops
 from validator.records.verdict import Report, Severity
 from validator.registry import suggest
 from validator.reporters import REPORTERS
@@ -18,7 +17,7 @@ def run(
     spec: Spec, *, listener: Listener | None = None, fail_on: Severity = Severity.CRITICAL
 ) -> Report:
     """Run *spec* from start to end and judge it. Not for use inside an event loop."""
-    return asyncio.run(run_async(spec, listener=listener, fail_on=fail_on))
+    return loops.run(run_async(spec, listener=listener, fail_on=fail_on))
 
 
 async def run_async(

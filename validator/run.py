@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from validator import duration, movement
 from validator.curve import marked
+from validator.drivers import Remarking
 from validator.errors import ServerError
 from validator.ledger import ledger
 from validator.load import Collector, load, remarks
@@ -127,6 +128,10 @@ async def _in_order(spec: Spec, seen: _Seen, listener: Listener, began: float) -
             remark = f"nothing answers at {spec.target.url}: the load was not sent"
             seen.remarks.append(remark)
             return
+        driver = spec.load.plan.driver
+        if isinstance(driver, Remarking) and (said := driver.remark()):
+            seen.remarks.append(said)
+            listener.remark(said)
         listener.phase("load")
         seen.collector = Collector()
         async with sampling(observer, spec.endpoints) as seen.during:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 from validator.records.load import Exchange
 from validator.registry import Registry
@@ -53,6 +53,18 @@ class Driver(Protocol):
 
     def open(self, clock: Clock, width: int) -> AbstractAsyncContextManager[Sender]:
         """Open connections for *width* requests in flight; *clock* stamps every instant."""
+        ...
+
+
+@runtime_checkable
+class Remarking(Protocol):
+    """A driver that may have something to tell before it sends."""
+
+    def remark(self) -> str:
+        """Return what a person should know of how requests travel from here; mostly nothing.
+
+        Raises UsageError when they cannot, as the spec asks.
+        """
         ...
 
 

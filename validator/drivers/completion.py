@@ -45,6 +45,12 @@ class Completion(Reply):
     def finish_reasons(self) -> tuple[str, ...]:
         return tuple(reason for _, reason in sorted(self.finished.items()) if reason)
 
+    def noted(self, index: int, reason: str, *, content: bool) -> None:
+        """Keep what was seen of choice *index*."""
+        self.finished[index] = self.finished.get(index) or reason
+        if content:
+            self.spoke.add(index)
+
     def has_content(self, choice: dict[str, Json], *, whole: bool) -> bool:
         """Say whether *choice* has text, reasoning or a tool call; a role is neither."""
         name = "message" if whole else "delta"
@@ -56,11 +62,8 @@ class Completion(Reply):
         if not isinstance(index, int) or isinstance(index, bool):
             raise ExchangeError("malformed", f"index: a number was due, not {kind(index)}")
         reason = choice.get("finish_reason")
-        said = reason if isinstance(reason, str) else ""
-        self.finished[index] = self.finished.get(index) or said
         content = self.has_content(choice, whole=whole)
-        if content:
-            self.spoke.add(index)
+        self.noted(index, reason if isinstance(reason, str) else "", content=content)
         return content
 
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 from validator.drivers.base import Clock, Connection, Sender, driver, key
 from validator.drivers.failures import ExchangeError
 from validator.drivers.reply import Reply, decoded, raise_error_in, token_count
-from validator.drivers.sender import HttpSender, Request, refusing_all_but
+from validator.drivers.sender import HttpRequest, HttpSender, refusing_all_but
 from validator.query import Query
 from validator.registry import suggest
 from validator.values import Json, brief
@@ -93,12 +93,13 @@ class Http:
             headers={"User-Agent": "metrics-validator"},
         ) as client:
 
-            def prepare(index: int) -> Request:
+            def prepare(index: int) -> HttpRequest:
                 content = self.content(index)
                 model = content.get("model") if isinstance(content, dict) else None
                 ask = partial(client.stream, self.method, url, json=content, headers=headers)
                 reply = Found(ok=self.ok, counts=self.tokens)
-                return Request(model if isinstance(model, str) else "", ask, reply)
+                name = model if isinstance(model, str) else ""
+                return HttpRequest(name, reply, streamed=False, ask=ask)
 
             yield HttpSender(self.connection, clock, prepare, tuple(_secrets(self.headers)))
 

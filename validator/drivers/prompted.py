@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
+from validator.drivers import transport
 from validator.drivers.base import Clock, Connection, Sender, key
+from validator.drivers.objects import ObjectSender
 from validator.drivers.reply import Reply
-from validator.drivers.sender import HttpSender, Request, Response, refusing_all_but
+from validator.drivers.sender import HttpRequest, HttpSender, Response, refusing_all_but
+from validator.drivers.transport import Transport
 from validator.values import Json
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
+
 
 Call: TypeAlias = Callable[..., AbstractAsyncContextManager[Any]]
 """A `with_streaming_response.create` of the openai package, whatever it creates."""
@@ -34,6 +38,12 @@ class Prompted(ABC):
     body: Mapping[str, Json] = key(
         "More keys of the request body, such as temperature; they win over all others.",
         default_factory=dict,
+    )
+
+    transport: Transport = key(
+        "How requests travel: `fast`, our own way; `openai`, as that package reads streams, slower;"
+        " `auto`, fast unless there is a proxy.",
+        default="auto",
     )
 
     @abstractmethod
@@ -56,19 +66,60 @@ class Prompted(ABC):
         """Return the prompt whose turn it is."""
         return self.prompts[index % len(self.prompts)]
 
+    def remark(self) -> str:
+        """Return what a person should know of the way that requests take; mostly nothing."""
+        return transport.remark(self.transport, self.connection.url)
+
     @asynccontextmanager
     async def open(self, clock: Clock, width: int) -> AsyncIterator[Sender]:
-        async with _client(self.connection, width) as client:
+        fast = transport.is_fast(self.transport, self.connection.url)
+        way = self._fast(clock) if fast else self._plain(clock, width)
+        async with way as sender:
+            yield sender
+
+    @asynccontextmanager
+    async def _fast(self, clock: Clock) -> AsyncIterator[Sender]:
+        # Only a load needs the libraries of these.
+        from validator.drivers.fast.sender import FastRequest, FastSender  # noqa: PLC0415
+        from validator.drivers.fast.template import Capture, Templates  # noqa: PLC0415
+
+        capture = Capture()
+        async with _client(self.connection, {"transport": capture}) as client:
+
+            def prepare(index: int) -> FastRequest:
+                return FastRequest(*self._request(index))
+
+            templates = Templates(self.call(client), capture)
+            sender = FastSender(self.connection, clock, prepare, templates, capture.trust)
+            with suppress(Exception):  # it will fail again when it is sent, and be told then
+                await sender.warm_up()
+            try:
+                yield sender
+            finally:
+                sender.close()
+
+    @asynccontextmanager
+    async def _plain(self, clock: Clock, width: int) -> AsyncIterator[Sender]:
+        async with _client(self.connection, _plain_options(width)) as client:
             call = self.call(client)
 
-            def prepare(index: int) -> Request:
-                arguments = self.arguments(index)
-                keys = {**arguments, "model": self.model, "extra_body": dict(self.body)}
-                reply = self.reply({**arguments, **self.body})
-                streamed = arguments.get("stream", False)
-                return Request(self.model, partial(_asked, call, keys), reply, streamed)
+            def prepare(index: int) -> HttpRequest:
+                model, reply, streamed, arguments = self._request(index)
+                as_objects = streamed and self.transport == "openai"
+                ask = partial(call if as_objects else partial(_asked, call), **arguments)
+                return HttpRequest(model, reply, streamed, ask)
 
-            yield HttpSender(self.connection, clock, prepare)
+            kind = ObjectSender if self.transport == "openai" else HttpSender
+            yield kind(self.connection, clock, prepare)
+
+    def _request(self, index: int) -> tuple[str, Reply, bool, dict[str, Any]]:
+        """Return what there is to know of request *index*; last, the arguments of its call."""
+        arguments = self.arguments(index)
+        reply = self.reply({**arguments, **self.body})
+        streamed = arguments.get("stream", False)
+        arguments["model"] = self.model
+        arguments["extra_body"] = self.body
+        return self.model, reply, streamed, arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +167,10 @@ def inputs_in(value: Any) -> int:
 
 
 @asynccontextmanager
-async def _client(connection: Connection, width: int) -> AsyncIterator[AsyncOpenAI]:
+async def _client(connection: Connection, options: Mapping[str, Any]) -> AsyncIterator[AsyncOpenAI]:
     import openai  # noqa: PLC0415 - costs over a second of CPU, and only a load needs it
 
     http = openai.DefaultAsyncHttpxClient(
-        limits=type(openai.DEFAULT_CONNECTION_LIMITS)(max_keepalive_connections=width),
         timeout=None,  # the whole exchange is bounded, not each of its steps
         follow_redirects=False,  # a redirected POST would be two requests
         event_hooks={
@@ -128,6 +178,7 @@ async def _client(connection: Connection, width: int) -> AsyncIterator[AsyncOpen
             # before the openai package reads an error body without bound
             "response": [refusing_all_but({HTTPStatus.OK})],
         },
+        **options,
     )
     client = openai.AsyncOpenAI(
         base_url=f"{connection.url}/v1",
@@ -141,8 +192,15 @@ async def _client(connection: Connection, width: int) -> AsyncIterator[AsyncOpen
         yield client
 
 
+def _plain_options(width: int) -> dict[str, Any]:
+    import openai  # noqa: PLC0415 - as in _client
+
+    limits = type(openai.DEFAULT_CONNECTION_LIMITS)
+    return {"limits": limits(max_keepalive_connections=width)}
+
+
 @asynccontextmanager
-async def _asked(call: Call, arguments: dict[str, Any]) -> AsyncIterator[Response]:
+async def _asked(call: Call, **arguments: Any) -> AsyncIterator[Response]:
     async with call(**arguments) as response:
         yield response.http_response
 

@@ -24,6 +24,8 @@ class Reply:
     usage_words: ClassVar[tuple[str, str]] = ("prompt", "completion")
     """What this API calls the tokens that go in and those that come out."""
 
+    sent: float | None = None
+    """When the request was written, if that can be told apart from preparing it."""
     first_event: float | None = None
     first_token: float | None = None
     last_token: float | None = None
@@ -59,13 +61,21 @@ class Reply:
         if data.strip() == DONE:
             self.done = now
             return
-        if self.take(self.document(data), whole=False):
-            self.chunks += 1
-            if self.last_token is None:
-                self.first_token = now
-            else:
-                self.gaps.append(now - self.last_token)
-            self.last_token = now
+        self.chunk(decoded(data), now)
+
+    def chunk(self, document: Json, now: float) -> None:
+        """Take in the decoded data of one event, other than the last."""
+        if self.take(self.object(document), whole=False):
+            self.content(now)
+
+    def content(self, now: float) -> None:
+        """Count one event with content."""
+        self.chunks += 1
+        if self.last_token is None:
+            self.first_token = now
+        else:
+            self.gaps.append(now - self.last_token)
+        self.last_token = now
 
     def end_of_stream(self) -> None:
         """Say whether the stream, now over, was a good one."""
@@ -92,7 +102,10 @@ class Reply:
 
     def document(self, data: bytes) -> dict[str, Json]:
         """Decode one JSON object, keep what it says of usage, and raise the error it tells."""
-        document = decoded(data)
+        return self.object(decoded(data))
+
+    def object(self, document: Json) -> dict[str, Json]:
+        """Return *document*, an object; keep its usage, and raise the error it tells."""
         if not isinstance(document, dict):
             raise ExchangeError("malformed", f"an object was due, not {kind(document)}")
         raise_error_in(document)

@@ -1,11 +1,12 @@
-"""Requests sent over HTTP: timed, bounded, and every failure given its class."""
+"""Requests sent: timed, bounded, and every failure given its class."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from validator.drivers import failures, sse
 from validator.drivers.base import Clock, Connection
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import asyncio
 
 MAX_BODY: Final = 64 * 1024 * 1024
+TOO_LARGE: Final = f"response larger than {MAX_BODY // 2**20} MiB"
 ERROR_BODY: Final = 64 * 1024
 """Bytes of an error body that are read; its first sentence is all that is shown."""
 GRACE: Final = 1.0
@@ -44,21 +46,30 @@ class Request:
     """One request, ready to be sent."""
 
     model: str
-    ask: Callable[[], AbstractAsyncContextManager[Response]]
-    """Sends it; fails unless the status is a good one."""
     reply: Reply
     """Takes in what comes back."""
-    streamed: bool = False
+    streamed: bool
 
 
-class HttpSender:
-    """An open connection pool, and the clock that stamps what comes through it."""
+@dataclass(frozen=True, slots=True)
+class HttpRequest(Request):
+    """One request that an HTTP library sends."""
+
+    ask: Callable[[], AbstractAsyncContextManager[Response]]
+    """Sends it; fails unless the status is a good one."""
+
+
+R = TypeVar("R", bound=Request)
+
+
+class Timed(ABC, Generic[R]):
+    """What sends requests, and tells of each how it went."""
 
     def __init__(
         self,
         connection: Connection,
         clock: Clock,
-        prepare: Callable[[int], Request],
+        prepare: Callable[[int], R],
         secrets: tuple[str, ...] = (),
     ) -> None:
         self._timeout = connection.timeout
@@ -72,15 +83,19 @@ class HttpSender:
             for form in (secret, secret.encode("unicode_escape").decode())
         )
 
+    @abstractmethod
+    async def _ask(self, request: R) -> float:
+        """Return the instant at which a good response ended; raise for any other."""
+
     async def send(self, index: int, due: float | None = None) -> Exchange:
         import asyncio  # noqa: PLC0415 - 35 ms of CPU, and only a load needs it
 
+        began = self._clock()
         request = self._prepare(index)
         reply = request.reply
         outcome, detail = OK, ""
-        sent = self._clock()
         try:
-            done = await self._ask(request, reply)
+            done = await self._ask(request)
         except asyncio.CancelledError:
             done, outcome = self._clock(), CANCELLED
         except Exception as failure:  # noqa: BLE001 - a failed request is a result
@@ -88,6 +103,8 @@ class HttpSender:
             outcome, detail = failures.classify(
                 failure, answered=reply.answered, content=reply.chunks > 0
             )
+            detail = failures.one_line(self._without_secrets(detail))
+        sent = began if reply.sent is None else reply.sent
         tokens, source = _tokens(request)
         return Exchange(
             index=index,
@@ -96,7 +113,8 @@ class HttpSender:
             sent=sent,
             done=done,
             outcome=outcome,
-            detail=failures.one_line(self._without_secrets(detail)),
+            detail=detail,
+            prepared=None if reply.sent is None else sent - began,
             first_event=reply.first_event,
             first_token=reply.first_token,
             last_token=reply.last_token,
@@ -109,24 +127,35 @@ class HttpSender:
             finish_reasons=reply.finish_reasons,
         )
 
-    async def _ask(self, request: Request, reply: Reply) -> float:
-        """Return the instant at which a good response ended; raise for any other."""
+    def _without_secrets(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    def _overdue(self, reply: Reply) -> ExchangeError:
+        came = f"after {reply.chunks} chunks" if reply.chunks else "no content"
+        return ExchangeError("timeout", f"no end within {self._timeout:g} s, {came}")
+
+
+class HttpSender(Timed[HttpRequest]):
+    """An open client of an HTTP library, and the clock that stamps what comes through it."""
+
+    async def _ask(self, request: HttpRequest) -> float:
         import asyncio  # noqa: PLC0415 - as in send
 
-        timeout = self._timeout
+        reply = request.reply
         try:
-            async with asyncio.timeout(timeout) as bound, request.ask() as response:
+            async with asyncio.timeout(self._timeout) as bound, request.ask() as response:
                 reply.answered = True
                 if request.streamed:
                     await self._read_stream(response, reply, bound)
                 else:
-                    reply.whole(await _body(response), _content_type(response), self._clock())
+                    reply.whole(await _body(response), content_type(response), self._clock())
             done = self._clock()
         except Exception as failure:
             if reply.done is None:
                 if isinstance(failure, TimeoutError) and bound.expired():
-                    came = f"after {reply.chunks} chunks" if reply.chunks else "no content"
-                    raise ExchangeError("timeout", f"no end within {timeout:g} s, {came}") from None
+                    raise self._overdue(reply) from None
                 raise
             done = reply.done  # what breaks after [DONE] breaks nothing
         if request.streamed:
@@ -134,29 +163,28 @@ class HttpSender:
         return done
 
     async def _read_stream(self, response: Response, reply: Reply, bound: asyncio.Timeout) -> None:
-        content_type = _content_type(response)
-        if content_type != STREAM_TYPE:
-            reply.not_a_stream(await _body(response), content_type)
+        media_type = content_type(response)
+        if media_type != STREAM_TYPE:
+            reply.not_a_stream(await _body(response), media_type)
+        async for data, now in self._events(response):
+            if reply.done is None:
+                reply.event(data, now)
+                if reply.done is not None:
+                    import asyncio  # noqa: PLC0415 - as in send
+
+                    bound.reschedule(asyncio.get_running_loop().time() + GRACE)
+
+    async def _events(self, response: Response) -> AsyncIterator[tuple[bytes, float]]:
+        """Yield the data of each event, and when it came."""
         cutter = sse.Cutter()
-        async for piece in _pieces(response):
+        async for piece in pieces(response):
             now = self._clock()  # before any parsing: our own work is not the server's time
-            if reply.done is not None:
-                continue  # read to its end, or the connection could not be used again
             try:
                 events = cutter.feed(piece)
             except ValueError as large:
                 raise ExchangeError("malformed", str(large)) from large
             for data in events:
-                reply.event(data, now)
-            if reply.done is not None:
-                import asyncio  # noqa: PLC0415 - as in send
-
-                bound.reschedule(asyncio.get_running_loop().time() + GRACE)
-
-    def _without_secrets(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
+                yield data, now
 
 
 def _tokens(request: Request) -> tuple[int | None, TokenSource | None]:
@@ -168,22 +196,35 @@ def _tokens(request: Request) -> tuple[int | None, TokenSource | None]:
     return None, None if reply.prompt_tokens is None else "usage"
 
 
-def _content_type(response: Response) -> str:
-    return response.headers.get("content-type", "").partition(";")[0].strip().lower()
+def content_type(response: Response) -> str:
+    """Return the media type of *response*, without its parameters."""
+    return media_type(response.headers.get("content-type", ""))
 
 
-async def _pieces(response: Response) -> AsyncIterator[bytes]:
+def media_type(header: str) -> str:
+    """Return the media type that a Content-Type header names, without its parameters."""
+    return header.partition(";")[0].strip().lower()
+
+
+async def pieces(response: Response) -> AsyncIterator[bytes]:
     """Yield the body as it arrives, decompressed, up to the limit."""
     size = 0
     async for piece in response.aiter_bytes():
         size += len(piece)
         if size > MAX_BODY:
-            raise ExchangeError("malformed", f"response larger than {MAX_BODY // 2**20} MiB")
+            raise ExchangeError("malformed", TOO_LARGE)
         yield piece
 
 
 async def _body(response: Response) -> bytes:
-    return b"".join([piece async for piece in _pieces(response)])
+    return b"".join([piece async for piece in pieces(response)])
+
+
+def refusal(status: int, body: bytes) -> ExchangeError:
+    """Return what a response with another status than a good one is."""
+    said = failures.message(body[:ERROR_BODY])
+    text = f"HTTP {status}"
+    return ExchangeError(f"status_{status}", f"{text}: {said}" if said else text)
 
 
 def refusing_all_but(statuses: Container[int]) -> Callable[[Any], Awaitable[None]]:
@@ -201,9 +242,6 @@ def refusing_all_but(statuses: Container[int]) -> Callable[[Any], Awaitable[None
                     body += piece
                     if len(body) > ERROR_BODY:
                         break
-        said = failures.message(bytes(body[:ERROR_BODY]))
-        status = f"HTTP {response.status_code}"
-        outcome = f"status_{response.status_code}"
-        raise ExchangeError(outcome, f"{status}: {said}" if said else status)
+        raise refusal(response.status_code, bytes(body))
 
     return refuse

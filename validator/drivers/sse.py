@@ -30,6 +30,11 @@ class Cutter:
         self._after_cr = False
         self._started = False
 
+    @property
+    def between(self) -> bool:
+        """Whether all that was fed so far is whole events, and nothing is pending."""
+        return self._started and not (self._size or self._partial or self._after_cr)
+
     def feed(self, piece: bytes) -> list[bytes]:
         """Return the data of every event that *piece* completes.
 

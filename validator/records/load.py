@@ -34,13 +34,16 @@ class Exchange:
     """When it should have been sent; in a closed loop, when it was. Latencies count from here:
     waiting for room in our own client is part of them."""
     sent: float
-    """Just before the request is handed to the client (`t0`)."""
+    """Just before the request is written (`t0`); what sends by a library hands it over then."""
     done: float
     """The end of the response, or the moment it failed."""
     outcome: str
     """`ok`, or the class of the failure: `status_429`, `timeout`, `connect`, `reset`,
     `truncated`, `empty`, `malformed`, `api_error`, `cancelled`, `client_error`."""
     detail: str = ""
+    prepared: float | None = None
+    """Seconds it took, before `sent`, to build the request and to have a connection; None if that
+    is not known apart."""
     first_event: float | None = None
     """The first event of any kind of a stream."""
     first_token: float | None = None

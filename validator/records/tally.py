@@ -21,7 +21,7 @@ DETAILS: Final = 5
 """Different details that are kept for each class of failure."""
 REASONS: Final = 20
 """Different finish reasons that are kept; the rest are counted under `other`."""
-TIMES: Final = ("ttft", "ttfc", "tpot", "latency", "wall")
+TIMES: Final = ("ttft", "ttfc", "tpot", "latency", "wall", "prepared")
 """What an exchange has one of, if any; what is timed between its chunks comes apart."""
 
 _LONGEST = 60

@@ -80,6 +80,7 @@ def watched(spec: Spec, flags: Flags) -> Recording:
     import asyncio
     import signal
 
+    from validator.executors import loops
     from validator.progress import shown
     from validator.run import Silent, run
 
@@ -103,6 +104,6 @@ def watched(spec: Spec, flags: Flags) -> Recording:
         return await run(spec, listener=listener, interrupt=stop)
 
     if flags.quiet:
-        return asyncio.run(go(Silent()))
+        return loops.run(go(Silent()))
     with shown(console(stderr=True), spec.load.plan if spec.load else None) as listener:
-        return asyncio.run(go(listener))
+        return loops.run(go(listener))

@@ -1,0 +1,1 @@
+"""The fast way of requests: connections, HTTP and events of our own."""

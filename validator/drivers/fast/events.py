@@ -1,0 +1,226 @@
+"""Events of a completion's stream, read no further than needed.
+
+Three ways to take in one event, each for what the one before cannot decide:
+
+* it differs from an earlier one in its text alone: then nothing of it has to be decoded;
+* it is an ordinary chunk: the few fields that matter are decoded, the rest is skipped;
+* anything else, and anything wrong, is decoded whole and judged by the reply itself.
+
+The first rests on a proof, not on a guess: the bytes around the text are known to be that when a
+stand-in put between them is decoded as the content, and plain characters need no escape.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+
+from validator.drivers.completion import Completion, TextCompletion
+from validator.drivers.failures import ExchangeError
+from validator.drivers.reply import Reply
+from validator.drivers.sse import CR, LF, Cutter
+
+SMALL: Final = 4096
+"""Bytes of an event beyond which it is no ordinary one."""
+STAND_IN: Final = "?#stand-in#?"
+OPEN: Final = b"data: "
+CLOSE: Final = b"\n\n"
+ATTEMPTS: Final = 3
+"""Patterns that may prove useless before no more is sought: each event may differ elsewhere."""
+
+_plain = re.compile(rb'[^"\\\x00-\x1f\x7f-\xff]+').fullmatch
+"""Matches text that needs no escape in JSON and is valid in any place of a line."""
+
+
+class Delta(msgspec.Struct):
+    """What one chunk adds to a choice of a chat."""
+
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[Any] | None = None
+
+
+class ChatChoice(msgspec.Struct):
+    """A choice of a chat chunk."""
+
+    index: int = 0
+    delta: Delta | None = None
+    finish_reason: str | None = None
+
+    def said(self) -> str | None:
+        """Return its text; None if more has to be looked at."""
+        delta = self.delta
+        if delta is None:
+            return ""
+        if delta.reasoning_content or delta.reasoning or delta.tool_calls:
+            return None
+        return delta.content or ""
+
+
+class TextChoice(msgspec.Struct):
+    """A choice of a text completion's chunk."""
+
+    index: int = 0
+    text: str | None = None
+    finish_reason: str | None = None
+
+    def said(self) -> str | None:
+        """Return its text."""
+        return self.text or ""
+
+
+C = TypeVar("C", ChatChoice, TextChoice)
+
+
+class Chunk(msgspec.Struct, Generic[C]):
+    """What matters of an ordinary chunk."""
+
+    choices: list[C]
+    usage: Any = None
+    error: Any = None
+    object: str | None = None
+
+    @property
+    def ordinary(self) -> bool:
+        """Whether there is nothing to look at but its choices."""
+        return self.usage is self.error is None and self.object != "error"
+
+
+_chat = msgspec.json.Decoder(Chunk[ChatChoice]).decode
+_text = msgspec.json.Decoder(Chunk[TextChoice]).decode
+
+
+class Events:
+    """The events of one stream, told to a reply as they come."""
+
+    __slots__ = ("_between", "_cutter", "reply")
+
+    def __init__(self, reply: Reply) -> None:
+        self.reply = reply
+        self._cutter = Cutter()
+        self._between = False
+        """Whether all that came so far are whole events, with lines that LF ends."""
+
+    def feed(self, piece: bytes, now: float) -> None:
+        """Take in what arrived at *now*."""
+        if self._between and CR not in piece and piece.endswith(CLOSE):
+            for part in piece[: -len(CLOSE)].split(CLOSE):
+                if part.startswith(OPEN) and LF not in part:
+                    self.event(part[len(OPEN) :], now)
+                else:
+                    self._cut(part + CLOSE, now)
+        else:
+            self._cut(piece, now)
+            self._between = self._cutter.between
+
+    def event(self, data: bytes, now: float) -> None:
+        """Take in the data of one event."""
+        self.reply.event(data, now)
+
+    def _cut(self, piece: bytes, now: float) -> None:
+        try:
+            events = self._cutter.feed(piece)
+        except ValueError as large:
+            raise ExchangeError("malformed", str(large)) from large
+        for data in events:
+            self.event(data, now)
+
+
+class CompletionEvents(Events):
+    """The events of a completion's stream."""
+
+    __slots__ = ("_attempts", "_decode", "_end", "_learnt", "_start", "_tail", "_whole")
+
+    reply: Completion
+
+    def __init__(self, reply: Completion) -> None:
+        super().__init__(reply)
+        self._decode: Callable[[bytes], Chunk[Any]] = (
+            _text if isinstance(reply, TextCompletion) else _chat
+        )
+        self._start = self._whole = b""  # before the text: of an event's data, and of its line
+        self._end = self._tail = b""  # after it
+        self._attempts = ATTEMPTS
+        self._learnt = 0
+
+    def feed(self, piece: bytes, now: float) -> None:
+        whole, tail = self._whole, self._tail
+        if (
+            whole
+            and self._between
+            and piece.startswith(whole)
+            and piece.endswith(tail)
+            and _plain(piece, len(whole), len(piece) - len(tail))
+            and self.reply.done is None
+        ):
+            self.reply.content(now)
+        else:
+            Events.feed(self, piece, now)
+
+    def event(self, data: bytes, now: float) -> None:
+        reply, start, end = self.reply, self._start, self._end
+        if reply.done is not None:
+            return
+        if (
+            start
+            and data.startswith(start)
+            and data.endswith(end)
+            and _plain(data, len(start), len(data) - len(end))
+        ):
+            reply.content(now)
+        elif len(data) > SMALL or not self._glance(data, now):
+            reply.event(data, now)
+
+    def _glance(self, data: bytes, now: float) -> bool:
+        """Take in an ordinary chunk; say whether it was one."""
+        chunk = self._ordinary(data)
+        if chunk is None:
+            return False
+        texts = [choice.said() for choice in chunk.choices]
+        if None in texts:
+            return False
+        reply = self.reply
+        if reply.first_event is None:
+            reply.first_event = now
+        for choice, text in zip(chunk.choices, texts, strict=True):
+            reply.noted(choice.index, choice.finish_reason or "", content=bool(text))
+        if any(texts):
+            reply.content(now)
+            if len(texts) == 1 and self._attempts:
+                self._learn(data, chunk.choices[0])
+        return True
+
+    def _ordinary(self, data: bytes) -> Chunk[Any] | None:
+        try:
+            if not data.isascii():
+                data.decode()  # msgspec does not look into what it skips
+            chunk = self._decode(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        return chunk if chunk.ordinary else None
+
+    def _learn(self, data: bytes, choice: Any) -> None:
+        """Find what stands before and after the text of this event."""
+        if self.reply.chunks == self._learnt + 1:
+            self._attempts -= 1  # the last one matched nothing
+        self._learnt = self.reply.chunks
+        self._start = self._whole = b""
+        text = choice.said().encode()
+        at = data.rfind(b'"%b"' % text) + 1
+        if choice.finish_reason or not at or not _plain(text):
+            return
+        start, end = data[:at], data[at + len(text) :]
+        other = self._ordinary(b"%b%b%b" % (start, STAND_IN.encode(), end))
+        if other is not None and [c.said() for c in other.choices] == [STAND_IN]:
+            self._start, self._end = start, end
+            if LF not in data:
+                self._whole, self._tail = OPEN + start, end + CLOSE
+
+
+def events_of(reply: Reply) -> Events:
+    """Return what reads a stream for *reply*."""
+    return CompletionEvents(reply) if isinstance(reply, Completion) else Events(reply)

@@ -1,0 +1,198 @@
+"""The fast way: requests written and responses read on connections of our own.
+
+The openai package builds the requests (see `template`); nothing of a response becomes an object
+that is not needed, and instants are taken as bytes arrive, before any of them is looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from validator.drivers.base import Clock, Connection
+from validator.drivers.failures import OUR_LIMITS, ExchangeError, describe
+from validator.drivers.fast.events import events_of
+from validator.drivers.fast.links import Origin
+from validator.drivers.fast.pool import Pool
+from validator.drivers.fast.template import Templates
+from validator.drivers.fast.wire import Conversation, Unfinished
+from validator.drivers.reply import Reply
+from validator.drivers.sender import (
+    ERROR_BODY,
+    GRACE,
+    STREAM_TYPE,
+    Request,
+    Timed,
+    refusal,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FastRequest(Request):
+    """One request that is to be written."""
+
+    arguments: Mapping[str, Any]
+    """Those of the openai package's call."""
+
+
+class FastSender(Timed[FastRequest]):
+    """Connections of our own, and the requests that the openai package has built so far."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        clock: Clock,
+        prepare: Callable[[int], FastRequest],
+        templates: Templates,
+        tls: Callable[[], ssl.SSLContext],
+    ) -> None:
+        super().__init__(connection, clock, prepare)
+        self._templates = templates
+        self._tls = tls
+        self._pool: Pool | None = None
+
+    async def warm_up(self) -> None:
+        """Do what comes before the first request, so that it is no slower than the others."""
+        await self._written(self._prepare(0))
+
+    def close(self) -> None:
+        """Leave every connection."""
+        if self._pool is not None:
+            self._pool.close()
+
+    async def _ask(self, request: FastRequest) -> float:
+        written = self._templates.known(request.arguments)
+        if written is None:
+            written = await self._written(request)
+        assert self._pool is not None
+        reply = request.reply
+        incoming = Incoming(reply, streamed=request.streamed)
+        conversation: Conversation | None = None
+        try:
+            async with asyncio.timeout(self._timeout) as bound:
+                conversation = await self._connected(self._pool)
+                incoming.bound = bound
+                reply.sent = self._clock()
+                done = await conversation.ask(written, incoming)
+            self._pool.put(conversation)
+        except BaseException as failure:
+            if conversation is not None:
+                conversation.close()
+            if not isinstance(failure, Exception):
+                raise
+            done = self._in_spite_of(failure, incoming, bound)
+        incoming.judge(done)
+        return done
+
+    def _in_spite_of(self, failure: Exception, incoming: Incoming, bound: asyncio.Timeout) -> float:
+        """Return when a response ended that was good in spite of *failure*, or raise."""
+        reply = incoming.reply
+        if reply.done is not None:
+            return reply.done  # what breaks after [DONE] breaks nothing
+        if incoming.refused:
+            return self._clock()  # whatever goes wrong with its body, the status is known
+        if isinstance(failure, TimeoutError) and bound.expired():
+            raise self._overdue(reply) from None
+        if isinstance(failure, Unfinished):
+            raise ExchangeError("truncated" if reply.chunks else "empty", str(failure)) from failure
+        raise failure
+
+    async def _written(self, request: FastRequest) -> bytes:
+        written = await self._templates.built(request.arguments)
+        if self._pool is None:
+            assert self._templates.origin is not None
+            scheme, host, port = self._templates.origin
+            tls = self._tls() if scheme == "https" else None
+            self._pool = Pool(Origin(host, port, tls), self._clock)
+        return written
+
+    async def _connected(self, pool: Pool) -> Conversation:
+        try:
+            return await pool.take()
+        except (OSError, ssl.SSLError) as failure:
+            if isinstance(failure, TimeoutError) and failure.errno != errno.ETIMEDOUT:
+                raise  # the bound of the exchange, not the system's
+            if failure.errno in OUR_LIMITS:
+                raise
+            raise ExchangeError("connect", f"could not connect: {describe(failure)}") from failure
+
+
+class Incoming:
+    """One response as it comes in, on its way to a reply."""
+
+    __slots__ = (
+        "_events",
+        "_parts",
+        "_size",
+        "_status",
+        "_streamed",
+        "_type",
+        "body",
+        "bound",
+        "reply",
+    )
+
+    def __init__(self, reply: Reply, *, streamed: bool) -> None:
+        self.reply = reply
+        self.bound: asyncio.Timeout | None = None
+        """What bounds the exchange."""
+        self._streamed = streamed
+        self._events = events_of(reply) if streamed else None
+        self._status = 0
+        self._type = ""
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    @property
+    def refused(self) -> bool:
+        """Whether the status is another than the good one."""
+        return self._status not in (0, HTTPStatus.OK)
+
+    def head(self, status: int, media_type: str) -> None:
+        """Take the status and the media type."""
+        self._status = status
+        self._type = media_type
+        self.body: Callable[[bytes, float], None] = self._keep
+        if status != HTTPStatus.OK:
+            self._hurry()
+            return
+        self.reply.answered = True
+        if self._streamed and media_type == STREAM_TYPE:
+            self.body = self._tell
+
+    def _tell(self, piece: bytes, now: float) -> None:
+        if self.reply.done is not None:
+            return  # read to its end, or the connection could not be used again
+        assert self._events is not None
+        self._events.feed(piece, now)
+        if self.reply.done is not None:
+            self._hurry()
+
+    def _keep(self, piece: bytes, now: float) -> None:
+        del now  # only the end counts
+        self._parts.append(piece)
+        self._size += len(piece)
+        if self.refused and self._size > ERROR_BODY:
+            raise ExchangeError("malformed", "an error body without end")
+
+    def _hurry(self) -> None:
+        """Leave the server little time for what is not needed."""
+        assert self.bound is not None
+        self.bound.reschedule(asyncio.get_running_loop().time() + GRACE)
+
+    def judge(self, now: float) -> None:
+        """Raise unless the response, which ended at *now*, is a good one."""
+        whole = b"".join(self._parts)
+        if self.refused:
+            raise refusal(self._status, whole)
+        if not self._streamed:
+            self.reply.whole(whole, self._type, now)
+        elif self._type != STREAM_TYPE:
+            self.reply.not_a_stream(whole, self._type)
+        else:
+            self.reply.end_of_stream()

@@ -1,0 +1,42 @@
+"""By which way requests travel: fast where nothing stands against it, else plainly."""
+
+from __future__ import annotations
+
+import urllib.parse
+import urllib.request
+from typing import Final, Literal, TypeAlias
+
+from validator.errors import UsageError
+
+Transport: TypeAlias = Literal["auto", "fast", "openai"]
+DIRECT: Final = ("auto", "fast")
+
+
+def obstacle(url: str) -> str:
+    """Return why requests to *url* cannot take the fast way; nothing if they can."""
+    parts = urllib.parse.urlsplit(url)
+    proxies = urllib.request.getproxies()
+    name = next((name for name in (parts.scheme, "all") if proxies.get(name)), "")
+    if not name or urllib.request.proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return ""
+    return f"the environment names a proxy for {parts.scheme} ({name.upper()}_PROXY)"
+
+
+def is_fast(transport: Transport, url: str) -> bool:
+    """Say whether requests to *url* take the fast way."""
+    return transport in DIRECT and not obstacle(url)
+
+
+def remark(transport: Transport, url: str) -> str:
+    """Return what a person should know of the way to *url*; nothing if it is as expected.
+
+    Raises UsageError when the spec insists on a way that is not there.
+    """
+    if transport not in DIRECT or not (why := obstacle(url)):
+        return ""
+    if transport == "fast":
+        raise UsageError(
+            f"load: transport: fast knows no proxies, and {why}; "
+            "unset it, add the target to NO_PROXY, or leave transport out"
+        )
+    return f"requests go by the slower way: {why}"
