@@ -175,6 +175,29 @@ def test_an_assertion_that_never_notices_is_named():
     assert [v.name for v in judged().unasked] == ["no error"]
 
 
+def test_what_only_sets_a_condition_is_not_broken():
+    page = """
+  page:
+    get: /page
+    assert:
+      - {expr: before(a) > 9 or b > 0, name: related, let: {a: $.total, b: $.rate}}
+"""
+    paths = {t.mutant.field.path for t in judged(page).trials}
+    assert paths == {"$.rate", "$"}
+
+
+def test_an_assertion_that_something_is_absent_is_not_called_idle():
+    page = """
+  page:
+    get: /page
+    assert:
+      - {path: $.workers, length: {eq: 2}, name: two}
+      - {path: "$.workers[?(@.lost > 0)]", absent: true, name: none lost}
+"""
+    found = judged(page)
+    assert "none lost" not in [v.name for v in found.idle]
+
+
 def test_what_failed_before_is_said_and_not_called_idle():
     found = judged(seen=recording(after={**AFTER, "total": 8}))
     assert [v.name for v in found.broken] == ["counted"]

@@ -58,10 +58,12 @@ def named(spec: Spec, seen: Observations) -> Iterator[Field]:
                     for snapshot in looks(seen, endpoint, phase):
                         yield from _selected(snapshot, phase, query, members, elements=elements)
             case ExprAssertion(expression=expression, bindings=bindings):
-                changes = {term.name for term in expression.terms if term.phase == "delta"}
+                terms = {(term.name, term.phase) for term in expression.terms}
                 for name, binding in bindings:
                     # What is only asked before(x) sets a condition; it is not what is claimed.
-                    phases = [Phase.AFTER, *([Phase.BEFORE] if name in changes else [])]
+                    changes = (name, "delta") in terms
+                    phases = [Phase.AFTER] if changes or (name, "after") in terms else []
+                    phases += [Phase.BEFORE] if changes else []
                     for phase in phases:
                         for snapshot in looks(seen, binding.endpoint, phase):
                             yield from _selected(snapshot, phase, binding.query)

@@ -19,6 +19,7 @@ from validator.mutation.edits import Keys
 from validator.mutation.fields import Field, named, reachable
 from validator.mutation.mutants import Breeder, Mutant
 from validator.predicates.conformance import Conforms
+from validator.predicates.presence import Absent
 from validator.query import Query
 from validator.records.observation import Observations, Phase
 from validator.records.recording import Recording
@@ -178,9 +179,13 @@ def _judged(judge: Judge, matter: Assertion | Endpoint) -> Verdict:
 
 
 def _is_about_form(matter: Assertion | Endpoint) -> bool:
-    """Say whether *matter* asks how a page is written: broken values are not what it is for."""
+    """Say whether *matter* asks how a page is written, or that something is not there.
+
+    Broken values are not what it is for, though it may notice some.
+    """
     return isinstance(matter, PathAssertion) and any(
-        isinstance(part, Ask) and isinstance(part.predicate, Conforms) for part in matter.condition
+        isinstance(part, Ask) and isinstance(part.predicate, Conforms | Absent)
+        for part in matter.condition
     )
 
 
