@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from unknown_engine import CHAT, MODEL, OPENMETRICS, TEXT, Engine, serving
 
 from validator import Overrides, load_spec, parse, read_recording
+from validator.decoders import DECODERS
 from validator.drafting import words
 from validator.drafting.drafts import Page, drafted, holding
 from validator.drafting.formats import recognised
@@ -377,6 +378,38 @@ def test_a_draft_of_any_page_lints_clean_and_holds(first, data):
     assert parse(text, overrides=Overrides(environment={})) is not None
     assert spec.endpoints[0].assertions
     assert text.encode("utf-8")
+
+
+ODD_METRICS = """# TYPE my.metric gauge
+{"my.metric"} 3
+{"my.metric","odd label"="a"} 4
+# TYPE plain_total counter
+plain_total{path="/a b\\\\c",say="\\"x\\"",brace="${load.ok}{}"} 7
+# TYPE wait summary
+wait{quantile="0.5"} 1
+wait{quantile="0.99"} NaN
+wait_sum 9
+wait_count 3
+bare 1 1754000000000
+"""
+
+
+def test_odd_names_and_labels_of_metrics_are_written_so_that_they_are_read_back():
+    page = DECODERS["prometheus"](Payload(ODD_METRICS.encode(), TEXT), 100)
+    recordings = [looked(page), looked(page)]
+    drafts = drafted([Page("page", "/x", "prometheus")], recordings, "")
+    text, spec, _ = holding(Frame("any", "http://h"), drafts, recordings, {})
+    assert len(spec.endpoints[0].assertions) > 4
+    assert """metric: '{"my.metric"}'""" in text
+
+
+def test_a_large_page_is_cut_and_says_so():
+    page = {f"field_{i}": {"n": i, f"own_{i}": 1} for i in range(2500)}
+    recordings = [looked(page), looked(page)]
+    drafts = drafted([Page("page", "/x", "json")], recordings, "")
+    text, spec, _ = holding(Frame("any", "http://h"), drafts, recordings, {})
+    assert "were left out" in text
+    assert len(spec.endpoints[0].assertions) < 1500
 
 
 @given(st.text(max_size=12), st.booleans())

@@ -121,7 +121,7 @@ def metrics(documents: list[Json]) -> Iterator[Spot]:
                 name = str(sample.get("name"))
                 if name not in found:
                     found[name] = Spot(
-                        name,
+                        series(name, {}),
                         name,
                         [{} for _ in documents],
                         several=True,
