@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 from command_line import validator
+from hypothesis import settings
+
+settings.register_profile("any machine", deadline=None)  # how long an example takes says nothing
+settings.load_profile("any machine")
 
 
 def pytest_addoption(parser):

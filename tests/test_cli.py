@@ -197,7 +197,8 @@ def test_each_verb_has_help(verb):
 def test_lint_passes_every_bundled_spec_and_counts_its_assertions():
     done = validator("lint", *names())
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("no problem") == len(names())
+    suites = {"fakeai/all"}  # whose members are linted, and named here as well
+    assert done.stdout.count("no problem") == len({*names()} - suites)
 
 
 def test_lint_judges_every_spec_and_exits_2_when_one_is_wrong(tmp_path):

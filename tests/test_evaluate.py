@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from validator.decoders import DECODERS
@@ -280,7 +280,6 @@ SAMPLE = parse(
 )
 
 
-@settings(deadline=None)
 @given(
     document=st.recursive(
         st.none()

@@ -50,6 +50,29 @@ def test_anything_else_is_refused_before_it_runs(text):
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "text,settled",
+    [
+        ("load.a > 0 or x > 5", True),
+        ("x > 5 or load.a > 0", True),
+        ("load.a > 1 or x > 5", False),
+        ("load.a > 0 and x > 5", False),
+        ("load.a > 0 and load.b == 2", True),
+        ("0 < x and (load.a > 0 or x < 9)", False),
+        ("not (load.a > 1 and x > 5)", True),
+        ("not (load.a > 0 and x > 5)", False),
+        ("before(x) > 0 or x > 5", True),
+        ("before(x) + delta(x) > 0", False),
+        ("load.a > 0 or x / 0 > 5", True),
+        ("load.a / 0 > 5 or x > 5", False),
+        ("sum(x) > 0 or load.a > 1", False),
+    ],
+)
+def test_a_relation_is_settled_when_what_is_not_known_cannot_change_it(text, settled):
+    known = {"load.a": 1, "load.b": 2, "before(x)": 3}
+    assert compile_expression(text).holds_by(known) is settled
+
+
 def test_an_expression_says_what_it_needs():
     found = compile_expression("delta(a) + before(b) <= load.ttft_ms.p50 and b > sum(a)")
     assert set(found.terms) == {

@@ -10,7 +10,7 @@ import time
 from array import array
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from validator.columns import Columns
@@ -72,7 +72,6 @@ def check_summary(found, samples, missing):
             assert close(found[f"p{percent}"], hundredths[percent - 1] * 1000)
 
 
-@settings(deadline=None)
 @given(st.lists(exchanges(), max_size=25))
 def test_the_ledger_is_the_arithmetic_of_its_exchanges(sent):
     found = ledger(LoadResult(tuple(sent), in_flight_max=3, lags=(0.002, 0.004), cpu_share=0.5))
@@ -244,7 +243,6 @@ def test_of_endless_kinds_of_finish_reasons_some_are_kept_and_all_are_counted():
     assert found["other"] == 30
 
 
-@settings(deadline=None)
 @given(st.lists(exchanges(), max_size=25), st.integers(0, 25), st.integers(0, 25))
 def test_a_load_too_large_to_keep_has_the_same_books(sent, kept, cut):
     exact = ledger(LoadResult(tuple(sent)))

@@ -103,7 +103,7 @@ def _registries(draw):
 
 
 @given(_registries(), st.sampled_from([TEXT, OPENMETRICS]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_the_library_exposes_is_read_back_and_breaks_no_rule_of_the_format(registry, kind):
     writer = openmetrics_writer if kind == OPENMETRICS else client
     text = writer.generate_latest(registry).decode()
@@ -142,7 +142,7 @@ def _quoted(value):
 
 
 @given(_pages())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_any_valid_page_is_read_as_the_library_reads_it(text):
     assert _ours(text, TEXT) == _theirs(text, TEXT)
 

@@ -14,6 +14,7 @@ from demo_process import demo
 from validator import Overrides, Report, Setting, Status, conclude, load_spec
 from validator.bundled import located, names
 from validator.run import run as watched
+from validator.spec.suite import members
 
 AT_ONCE = 4
 REQUESTS, CONCURRENCY = "20", "4"
@@ -22,7 +23,8 @@ FIXED = {"fakeai/health": "30", "fakeai/embeddings": "12"}
 PATIENCE = {"fakeai/dcgm": "4s", "fakeai/metrics": "4s"}
 """Specs that wait on purpose before they read."""
 
-SPECS = names()
+SUITE = "fakeai/all"
+SPECS = tuple(name for name in names() if name != SUITE)
 DYNAMO, KV, METRICS = "fakeai/dynamo", "fakeai/kv-cache", "fakeai/metrics"
 MODELS, COSTS, EMBEDDINGS = "fakeai/by-model", "fakeai/costs-and-usage", "fakeai/embeddings"
 HEALTH, LIMITS, DCGM = "fakeai/health", "fakeai/rate-limits", "fakeai/dcgm"
@@ -341,6 +343,13 @@ def test_a_bundled_spec_says_what_it_is_about(spec):
     text = Path(path).read_text()
     assert text.startswith("# yaml-language-server: $schema=../../docs/spec.schema.json\n#\n")
     assert load_spec(path).title
+
+
+def test_the_suite_has_all_specs_of_its_folder_and_the_hazardous_one_last():
+    (path,) = located((SUITE,))
+    suite = [member.stem for member in members((path,))]
+    assert sorted(suite) == sorted(n.removeprefix("fakeai/") for n in SPECS if n != CLIENT)
+    assert suite[-1] == "by-model"
 
 
 @pytest.mark.parametrize("spec", SPECS)

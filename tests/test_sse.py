@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from validator.drivers.sse import Cutter
@@ -46,7 +46,6 @@ FRAGMENTS = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(FRAGMENTS, max_size=40).map(b"".join), st.lists(st.integers(0, 200)))
 def test_any_cut_yields_the_same_events(stream, cuts):
     at = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]

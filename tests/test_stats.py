@@ -6,7 +6,7 @@ import statistics
 from array import array
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from validator import stats
@@ -15,7 +15,6 @@ from validator.sketch import Sketch
 VALUES = st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=60)
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_percentiles_are_the_inclusive_quantiles_of_the_standard_library(values):
     values.sort()
@@ -25,7 +24,6 @@ def test_percentiles_are_the_inclusive_quantiles_of_the_standard_library(values)
         assert math.isclose(found, expected[percent - 1], rel_tol=1e-9, abs_tol=1e-6)
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_a_summary_is_in_order(values):
     found = stats.summary(values, missing=3)
@@ -35,14 +33,12 @@ def test_a_summary_is_in_order(values):
     assert (found["count"], found["missing"]) == (len(values), 3)
 
 
-@settings(deadline=None)
 @given(st.floats(-1e9, 1e9), st.integers(1, 20))
 def test_a_constant_is_its_own_every_figure(value, count):
     found = stats.summary([value] * count)
     assert {found[name] for name in stats.FIGURES} == {value}
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_scaling_a_summary_is_scaling_its_values(values):
     scaled = stats.summary(values, scale=1000)
@@ -89,7 +85,6 @@ def test_a_sample_that_misleads_changes_nothing(monkeypatch):
     assert stats.summary(values) == stats.summary(list(values))
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.just(0.0) | st.floats(1e-7, 1e5), min_size=1, max_size=200),
     st.lists(st.floats(-5, 5), max_size=20),

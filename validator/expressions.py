@@ -82,6 +82,33 @@ class Expression:
         assert isinstance(answer, bool)  # compile_expression allows relations only
         return answer
 
+    def holds_by(self, values: Mapping[str, Json]) -> bool:
+        """Say whether the relation holds with these *values*, whatever all other terms are."""
+        return self._known(self.tree.body, values) is True
+
+    def _known(self, node: ast.expr, values: Mapping[str, Json]) -> bool | None:
+        """Decide a part of the relation; None when that takes terms without a value."""
+        match node:
+            case ast.BoolOp(op=op, values=parts):
+                known = [self._known(part, values) for part in parts]
+                decides = isinstance(op, ast.Or)  # one of these settles it
+                if decides in known:
+                    return decides
+                return None if None in known else not decides
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                inner = self._known(operand, values)
+                return None if inner is None else not inner
+        if any(n.id in self._texts and n.id not in values for n in _names_in(node)):
+            return None
+        try:
+            return Expression(self.text, self.terms, ast.Expression(node)).holds(values)
+        except ExpressionError:
+            return None
+
+    @property
+    def _texts(self) -> set[str]:
+        return {term.text for term in self.terms}
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Expression) and self.text == other.text
 
@@ -109,6 +136,10 @@ def compile_expression(text: str) -> Expression:
         raise ExpressionError("nests too deep") from None
     assert isinstance(collected, ast.Expression)
     return Expression(text, tuple(dict.fromkeys(collector.terms)), collected)
+
+
+def _names_in(node: ast.AST) -> list[ast.Name]:
+    return [inner for inner in ast.walk(node) if isinstance(inner, ast.Name)]
 
 
 def _check(node: ast.AST) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from validator.arguments import REFERENCE_SCHEMA
-from validator.spec.written import SpecFile
+from validator.spec.written import SpecFile, SuiteFile, Written
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TYPED = {"integer", "number", "boolean"}
@@ -15,16 +15,25 @@ _TYPED = {"integer", "number", "boolean"}
 
 def spec_schema() -> str:
     """Return the JSON Schema of a spec, from the models that check it."""
-    found = SpecFile.model_json_schema(by_alias=True)
-    for block in (found, *found["$defs"].values()):
-        for name, member in block.get("properties", {}).items():
-            block["properties"][name] = _tidy(member)
-    return _text({"$schema": _DIALECT, **found, "title": "validator spec"})
+    return _of(SpecFile, "validator spec")
+
+
+def suite_schema() -> str:
+    """Return the JSON Schema of a suite, from the model that checks it."""
+    return _of(SuiteFile, "validator suite")
 
 
 def report_schema() -> str:
     """Return the JSON Schema of a JSON report."""
     return Path(__file__).with_name("report.schema.json").read_text(encoding="utf-8")
+
+
+def _of(model: type[Written], title: str) -> str:
+    found = model.model_json_schema(by_alias=True)
+    for block in (found, *found.get("$defs", {}).values()):
+        for name, member in block.get("properties", {}).items():
+            block["properties"][name] = _tidy(member)
+    return _text({"$schema": _DIALECT, **found, "title": title})
 
 
 def _tidy(member: dict[str, Any]) -> dict[str, Any]:

@@ -165,6 +165,10 @@ class _Reading:
         if not isinstance(node.value, dict):
             self._problems.add("a spec is a mapping", node.span, "it starts with version: 1")
             return None
+        if (listed := node.at("suite")) is not None:
+            hint = "run it by its name, or load its members one by one"
+            self._problems.add("a suite of specs, and no spec", listed.key_span, hint)
+            return None
         node = self._with_settings(node)
         self._read.append(node)
         self._declared |= _members(node, "vars").keys()

@@ -397,3 +397,14 @@ class SpecFile(Written):
     timeout: Duration = Field(UNSET, description="For the whole run; unlimited unless given.")
     endpoints: dict[str, EndpointBlock] = Field(UNSET, description="Where to look, by id.")
     assertions: list[Assertion] = Field(UNSET, alias="assert", description="Across endpoints.")
+
+
+class SuiteFile(Written):
+    """A suite: specs that are run one after another, with one report."""
+
+    version: Version = Field(description="Of the spec language: 1.")
+    title: Text = Field(UNSET, description="What lists call this suite.")
+    suite: list[Text] = Field(
+        json_schema_extra={"minItems": 1},
+        description="Files, folders or patterns, relative to this file; or names of bundled specs.",
+    )

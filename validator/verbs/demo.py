@@ -10,6 +10,7 @@ from validator.errors import UsageError
 from validator.verbs.base import leave, verb
 from validator.verbs.flags import Flags, run_flags
 from validator.verbs.run import perform
+from validator.verbs.specs import files
 
 
 @verb("demo")
@@ -25,7 +26,6 @@ from validator.verbs.run import perform
 def demo(spec: str | None, faults: tuple[str, ...], **flags: Any) -> None:
     """Run the dashboard spec against the embedded demo server."""
     from validator import demo as demonstration
-    from validator.bundled import located
 
     if "list" in faults:
         known = {**demonstration.FAULTS, **demonstration.PAGE_FAULTS}
@@ -34,7 +34,7 @@ def demo(spec: str | None, faults: tuple[str, ...], **flags: Any) -> None:
             click.echo(f"{name:{width}}  {text}")
         return
     given = Flags(**flags)
-    paths = located((spec or demonstration.SPEC,))
+    paths = files((spec or demonstration.SPEC,))
     if given.url is not None:
         raise UsageError("--url: the demo brings its own server; use `validator run`")
     if given.replay is not None:

@@ -9,7 +9,7 @@ import click
 from validator.errors import SpecProblems
 from validator.verbs.base import count, leave, verb
 from validator.verbs.flags import Flags
-from validator.verbs.specs import load
+from validator.verbs.specs import files, load
 
 if TYPE_CHECKING:
     from validator.spec.model import Spec
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
 def lint(specs: tuple[str, ...]) -> None:
     """Check specs without any server: everything wrong with them, and where."""
-    from validator.bundled import located
-
     good = True
-    for path in located(specs):
+    for path in files(specs):
         try:
             spec = load(path, Flags())
         except SpecProblems as problems:

@@ -12,7 +12,7 @@ from validator.errors import UsageError
 from validator.verbs.base import INTERRUPTED, leave, verb
 from validator.verbs.flags import VACUOUS, Flags, run_flags
 from validator.verbs.output import chosen, console, show
-from validator.verbs.specs import loaded
+from validator.verbs.specs import files, loaded
 
 if TYPE_CHECKING:
     from validator.records.recording import Recording
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 @run_flags
 def run_command(specs: tuple[str, ...], **flags: Any) -> None:
     """Run specs: files, folders, globs or bundled names such as those of `validator list`."""
-    from validator.bundled import located
-
-    leave(perform(located(specs), Flags(**flags)))
+    leave(perform(files(specs), Flags(**flags)))
 
 
 def perform(paths: Sequence[Path], flags: Flags, url: str | None = None) -> int:

@@ -8,9 +8,10 @@ from validator.verbs.base import verb
 
 
 @verb("schema")
-@click.argument("what", type=click.Choice(["spec", "report"]), default="spec")
+@click.argument("what", type=click.Choice(["spec", "suite", "report"]), default="spec")
 def schema(what: str) -> None:
-    """Print the JSON Schema of specs, for editors, or of JSON reports."""
-    from validator.schema import report_schema, spec_schema
+    """Print the JSON Schema of specs or suites, for editors, or of JSON reports."""
+    from validator.schema import report_schema, spec_schema, suite_schema
 
-    click.echo(spec_schema() if what == "spec" else report_schema(), nl=False)
+    schemas = {"spec": spec_schema, "suite": suite_schema, "report": report_schema}
+    click.echo(schemas[what](), nl=False)

@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from validator.spec.model import Spec
 
 
+def files(words: tuple[str, ...]) -> tuple[Path, ...]:
+    """Return the spec files that *words* of a command line stand for, those of suites too."""
+    from validator.bundled import located
+    from validator.spec.suite import members
+
+    return members(located(words))
+
+
 def loaded(paths: Sequence[Path], flags: Flags, url: str | None) -> list[Spec]:
     """Load every spec before any runs; raise with the problems of all."""
     specs: list[Spec] = []
