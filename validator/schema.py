@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from validator.arguments import REFERENCE_SCHEMA
-from validator.spec.written import SpecFile, SuiteFile, Written
+from validator.spec.forms import Written
+from validator.spec.written import SpecFile, SuiteFile
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TYPED = {"integer", "number", "boolean"}
