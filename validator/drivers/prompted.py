@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from validator.drivers import transport
 from validator.drivers.base import Clock, Connection, Sender, key
 from validator.drivers.objects import ObjectSender
+from validator.drivers.prompts import Prompts
 from validator.drivers.reply import Reply
 from validator.drivers.sender import HttpRequest, HttpSender, Response, refusing_all_but
 from validator.drivers.transport import Transport
@@ -34,7 +35,10 @@ class Prompted(ABC):
 
     connection: Connection
     model: str = key("The model to ask for.")
-    prompts: tuple[str, ...] = key("Taken in turn; after the last comes the first again.")
+    prompts: Prompts = key(
+        "Taken in turn; after the last comes the first again. A list, or a mapping that says where "
+        "they come from."
+    )
     body: Mapping[str, Json] = key(
         "More keys of the request body, such as temperature; they win over all others.",
         default_factory=dict,

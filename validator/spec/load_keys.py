@@ -14,6 +14,7 @@ from validator.spec.forms import (
     OneOrMore,
     PartOf,
     Short,
+    Text,
     Written,
     ZeroDuration,
     one_of,
@@ -58,6 +59,40 @@ class WarmupBlock(Written):
     duration: Duration = Field(UNSET, description="After this, nothing more is sent.")
 
 
+class PrefixBlock(Written):
+    """The words that a group of synthetic prompts begins with."""
+
+    share: PartOf = Field(description="The share of a prompt's words that its group shares.")
+    groups: Count = Field(UNSET, description="How many groups there are, in turn; 1 unless given.")
+
+
+class SyntheticBlock(Written):
+    """Prompts of a known length that share what one says, and nothing else."""
+
+    words: Count = Field(
+        description="Short English words in each prompt: about one token each to most tokenizers."
+    )
+    prefix: PrefixBlock = Field(UNSET, description="What prompts have in common; nothing if none.")
+    distinct: Count = Field(
+        UNSET, description="How many different prompts there are; no two alike unless given."
+    )
+
+
+class PromptsBlock(Written):
+    """Where prompts come from: one of `texts`, `file`, `jsonl` and `synthetic`."""
+
+    texts: list[str] = Field(UNSET, description="The prompts themselves.")
+    file: Text = Field(
+        UNSET, description="A text file, each line of it a prompt; blank ones apart."
+    )
+    jsonl: Text = Field(UNSET, description="A file with a JSON object on each line.")
+    field: Text = Field(UNSET, description="Its key that holds the prompt; `prompt` unless given.")
+    synthetic: SyntheticBlock = Field(UNSET, description="Made up, for prefix caches to reuse.")
+    order: Annotated[Any, words("turn", "shuffled")] = Field(
+        UNSET, description="As they are (turn, unless given), or shuffled anew on each pass."
+    )
+
+
 class SloBlock(Written):
     """When a request is good enough: each figure at most as long."""
 
@@ -86,4 +121,8 @@ class AbortBlock(Written):
 
 Rate: TypeAlias = Annotated[RateBlock, Short("per_second", {"type": "number", "minimum": 0})]
 Think: TypeAlias = Annotated[ThinkBlock, Short("pause", {"type": "string"})]
+Prompts: TypeAlias = Annotated[
+    PromptsBlock,
+    Short("texts", {"type": "array", "items": {"type": "string"}, "minItems": 1}),
+]
 Ramp: TypeAlias = Annotated[list[RampStage], OneOrMore()]

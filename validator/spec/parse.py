@@ -19,8 +19,9 @@ from validator.redaction import Redaction, without_userinfo
 from validator.registry import suggest
 from validator.source import Node, read
 from validator.span import Span
-from validator.spec import endless, explanations, loading
+from validator.spec import endless, explanations, loading, prompt_sources
 from validator.spec.forms import Written
+from validator.spec.load_keys import PromptsBlock
 from validator.spec.model import (
     Assertion,
     Endpoint,
@@ -50,6 +51,8 @@ W = TypeVar("W", bound=Written)
 
 _HARMLESS_HEADERS = {"accept", "accept-encoding", "accept-language", "content-type", "user-agent"}
 _REFERENCE = re.compile(r"\$\{[^{}]*?(?::-([^{}]*))?\}")
+_NO_PROMPTS = ""
+"""Stands in for prompts that could not be read, of which there is a problem already."""
 _WAYS = ("get", "post", "websocket")
 _SWITCHED = 101
 """The status that opens a WebSocket."""
@@ -145,6 +148,8 @@ class _Reading:
         """Variables of the root and of what it includes."""
         self._read: list[Node] = []
         """The files as they were written."""
+        self._folder = Path()
+        """Of the root, which the paths of its load are relative to."""
 
     def hide_secrets(self) -> None:
         """Take secrets out of what is about to be shown."""
@@ -159,6 +164,7 @@ class _Reading:
         problems.sources = {name: redaction.source(t) for name, t in problems.sources.items()}
 
     def root(self, text: str, file: str, folder: Path) -> Spec | None:
+        self._folder = folder
         node = read(text, file, self._problems)
         if node is None:
             return None
@@ -356,6 +362,11 @@ class _Reading:
                 self._problems.add(f"the driver {name} has no {key!r}", member.key_span, hint)
                 continue
             value = getattr(written, key)
+            if isinstance(value, PromptsBlock):
+                seed = written.seed or 0
+                value = prompt_sources.prompts(
+                    value, member, self._folder, seed, self._problems
+                ) or (_NO_PROMPTS,)
             options[key] = tuple(value) if isinstance(value, list) else value
         self._guard(*_secret_headers(options.get("headers", {})))
         try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
 
 from validator.decoders import DECODERS
-from validator.drivers import DRIVERS
+from validator.drivers import DRIVERS, prompts
 from validator.measures import MEASURES, Measure
 from validator.predicates import PREDICATES
 from validator.query import Query
@@ -305,6 +305,8 @@ def _listed(hint: Any) -> Any:
     """Return *hint* as YAML has it: tuples are lists, JSONPaths and headers are read."""
     if hint is Query:
         return Path
+    if hint == prompts.Prompts:
+        return load_keys.Prompts
     if typing.get_origin(hint) is tuple:
         return list[typing.get_args(hint)[0]]  # type: ignore[misc]  # built from what a driver declares
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
