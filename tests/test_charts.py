@@ -168,6 +168,12 @@ def test_what_could_not_be_read_is_not_shown():
     assert "every request is counted" not in drawn(during={})
 
 
+def test_a_number_that_no_axis_holds_is_not_shown():
+    huge = page(10**400, 10**400, 3.0)
+    titles = set(drawn(during={"page": (huge,)}, after={"page": huge}))
+    assert "every request is counted" not in titles
+
+
 def test_without_a_trace_there_are_no_charts():
     spec = parse(SPEC, overrides=Overrides(environment={}))
     assert charts(spec, Observations(), ledger(RESULT), None) == ()

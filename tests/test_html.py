@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from browser import CHROMIUM, browsing
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from validator import conclude, load_spec, read_recording
 from validator.errors import MissingExtra
@@ -178,6 +180,24 @@ def test_the_check_says_the_same(monkeypatch):
     with pytest.raises(MissingExtra):
         check_usable("html")
     check_usable("json")
+
+
+@given(
+    st.sampled_from(Form),
+    st.lists(
+        st.tuples(*[st.floats(allow_nan=False, allow_infinity=False) | st.integers()] * 3),
+        min_size=1, max_size=3,
+    ),
+)  # fmt: skip
+@example(Form.STEPS, [(0, 10**400, 0), (1, -(10**30), 0)])
+@example(Form.SCATTER, [(0, 5e-324, 0), (1, -5e-324, 0)])
+@example(Form.HISTOGRAM, [(1e308, 1e308, 10**400)])
+@settings(max_examples=25, deadline=None)
+def test_whatever_a_server_counted_makes_a_page(form, points):
+    size = 3 if form is Form.HISTOGRAM else 2
+    chart = Chart("c", form, (Series("s", tuple(p[:size] for p in points)),), "load")
+    html = REPORTERS["html"]([Report("t", "u", (), charts=(chart,))])
+    assert ("<svg" in html) != ("cannot be drawn" in html)
 
 
 # In a browser

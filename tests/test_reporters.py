@@ -17,13 +17,16 @@ import pytest
 from junitparser import Error, Failure, JUnitXml, Skipped
 from lxml import etree
 from markdown_it import MarkdownIt
+from rich.console import Console
 
 from validator import conclude, load_spec, read_recording
 from validator.decoders import DECODERS
 from validator.predicates import PREDICATES
+from validator.records.chart import Chart, Form, Series
 from validator.records.observation import Payload
 from validator.records.verdict import Report, Severity, Status, Verdict
 from validator.reporters import REPORTERS
+from validator.reporters.table import THEME, tables
 from validator.span import Span
 from validator.spec.parse import Overrides
 
@@ -338,3 +341,20 @@ def test_a_vacuous_pass_that_breaks_the_run_is_told(everything):
     report = Report("t", "u", (vacuous,), fail_on_vacuous=True)
     for name in ("github", "markdown", "sarif", "junit"):
         assert "vacuous" in REPORTERS[name]([report])
+
+
+# The request summary
+
+
+def test_distributions_are_drawn_where_they_can_be_shown():
+    bins = tuple((float(n), n + 1.0, count) for n, count in enumerate([1, 0, 4, 8, 1000]))
+    chart = Chart("TTFT", Form.HISTOGRAM, (Series("TTFT", bins),), "load", "ms", "requests")
+    report = Report("t", "u", (verdict(),), load={"sent": 1, "ok": 1}, charts=(chart,))
+
+    def shown(**how):
+        console = Console(file=io.StringIO(), width=80, theme=THEME)
+        console.print(tables([report], 80, **how))
+        return console.file.getvalue()
+
+    assert " Shape     TTFT    ▁ ▁▁█  0.0 ms – 5.0 ms\n" in shown()
+    assert "Shape" not in shown(bars=False)

@@ -86,6 +86,8 @@ def test_an_older_report_without_what_came_later_is_read(tmp_path):
         ("\0", "not a report, not even whole JSON"),
         ("[" * 100_000, "not a report, not even whole JSON"),
         ('{"version": 1, "verdicts": [', "not a report, not even whole JSON"),
+        ('{"version": 1, "load": {"sent": 1' + "0" * 400 + "}}", "a number of 401 digits"),
+        ('{"version": 1, "elapsed_s": NaN}', "NaN is no number"),
         ("[]", "not a report of this tool"),
         ("{}", "not a report of this tool"),
         ('{"recording": 1}', "a recording, which `validator run SPEC --replay FILE` judges"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeGuard
 
 from validator.measures import Reach
 from validator.query import Query
@@ -21,6 +21,7 @@ from validator.values import Json, Number, is_number, show
 MOST: Final = 12
 """Charts of one sort: counters, gauges, ladders."""
 _MOST_SERIES: Final = 8
+_MOST: Final = 1e300
 _SINCE: Final = "s since the load began"
 _DISTRIBUTIONS: Final = {
     "ttft_ms": ("TTFT", "requests"),
@@ -210,7 +211,12 @@ class _About:
 
 def _numbers(assertion: PathAssertion, snapshot: Snapshot) -> list[tuple[str, Number]]:
     matches = assertion.query.select(snapshot.document)
-    return [(m.path, m.value) for m in matches if is_number(m.value)]
+    return [(m.path, m.value) for m in matches if _fits(m.value)]
+
+
+def _fits(value: Json) -> TypeGuard[Number]:
+    """Say whether *value* is a number that a sum of floats can hold."""
+    return is_number(value) and abs(value) < _MOST
 
 
 def _sum(found: list[tuple[str, Number]]) -> Number:
@@ -224,7 +230,7 @@ def _ladder(document: Json) -> tuple[tuple[float, float], ...]:
     found = [
         (float(named[1]), value)
         for key, value in document.items()
-        if (named := _PERCENTILE.fullmatch(key)) and is_number(value)
+        if (named := _PERCENTILE.fullmatch(key)) and _fits(value)
     ]
     return tuple(sorted(found))
 

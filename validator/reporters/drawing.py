@@ -11,6 +11,8 @@ from validator.values import printable, show
 
 _WIDTH: Final = 430
 _HEIGHT: Final = 170
+_MOST: Final = 1e100
+_LEAST: Final = 1e-100
 _COLOURS: Final = 7
 """Of the style sheet: `--series-0` is the client, the others are the server's."""
 _LINE: Final = "var(--line)"
@@ -45,7 +47,10 @@ class Drawing:
 
 
 def drawn(chart: Chart) -> Drawing:
-    """Draw *chart*; its names stand beside it, outside the picture."""
+    """Draw *chart*; its names stand beside it, outside the picture.
+
+    One that cannot be drawn, whatever a server has counted, has no picture and says so.
+    """
     import vl_convert  # noqa: PLC0415 - an extra
 
     colours = list(_colours(chart.series))
@@ -55,15 +60,17 @@ def drawn(chart: Chart) -> Drawing:
         for layer in _layers(chart, series, colour)
         if series.points
     ]
-    svg = vl_convert.vegalite_to_svg(
-        {
-            "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
-            "width": _WIDTH,
-            "height": _HEIGHT,
-            "config": _CONFIG,
-            "layer": layers,
-        }
-    )
+    wanted = {
+        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+        "width": _WIDTH,
+        "height": _HEIGHT,
+        "config": _CONFIG,
+        "layer": layers,
+    }
+    try:
+        svg = vl_convert.vegalite_to_svg(wanted)
+    except ValueError:
+        svg = ""
     keys = tuple(
         Key(printable(series.name), colour, series.by.value)
         for series, colour in zip(chart.series, colours, strict=True)
@@ -82,6 +89,13 @@ def _colours(every: Sequence[Series]) -> Iterator[str]:
         else:
             offset = 3 if series.by is By.CLIENT else 1
             yield f"var(--series-{1 + (at + offset - 1) % (_COLOURS - 1)})"
+
+
+def _plotted(value: float) -> float:
+    """Return *value* as an axis can hold it: floats have neither end of the integers."""
+    if abs(value) < _LEAST:
+        return 0.0
+    return float(max(-_MOST, min(value, _MOST)))
 
 
 def _layers(chart: Chart, series: Series, colour: str) -> Iterator[dict[str, Any]]:
@@ -117,8 +131,8 @@ def _layer(chart: Chart, series: Series, mark: dict[str, Any]) -> dict[str, Any]
     across = {"type": "ordinal", "axis": {"labelAngle": 0}} if ladder else {"type": "quantitative"}
     values = [
         {
-            "x": f"p{show(x)}" if ladder else x,
-            "y": y,
+            "x": f"p{show(x)}" if ladder else _plotted(x),
+            "y": _plotted(y),
             "label": f"{f'p{show(x)}' if ladder else show(round(x, 3))}: {show(round(y, 3))}",
             "order": at,
         }
@@ -139,9 +153,9 @@ def _layer(chart: Chart, series: Series, mark: dict[str, Any]) -> dict[str, Any]
 def _histogram(chart: Chart, series: Series, colour: str) -> dict[str, Any]:
     values = [
         {
-            "from": low,
-            "to": high if high > low else low + 1,
-            "count": count,
+            "from": _plotted(low),
+            "to": _plotted(high if high > low else low + 1),
+            "count": _plotted(count),
             "label": f"{show(round(low, 2))} – {show(round(high, 2))} {chart.x}: "
             f"{show(count)} {chart.y}",
         }

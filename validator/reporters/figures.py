@@ -74,13 +74,13 @@ def distributions(ledger: dict[str, Any]) -> list[tuple[str, dict[str, str]]]:
 def shape_lines(charts: Iterable[Chart]) -> list[str]:
     """Draw the distributions of a load as bars, one character each, in a line."""
     drawn = [
-        f"{chart.title} {''.join(bars)} {_ms(low)} – {_ms(high)}"
+        f"{chart.title:8}{''.join(bars)}  {_ms(low)} – {_ms(high)}"
         for chart in charts
         if chart.form is Form.HISTOGRAM and chart.series
         for bars, low, high in [_bars(chart.series[0].points)]
         if bars
     ]
-    return [f"Shape     {', '.join(drawn)}"] if drawn else []
+    return [f"{'' if at else 'Shape':10}{line}" for at, line in enumerate(drawn)]
 
 
 def _bars(points: Sequence[Sequence[float]]) -> tuple[list[str], float, float]:

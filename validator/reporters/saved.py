@@ -18,6 +18,8 @@ from validator.values import is_number, kind
 T = TypeVar("T")
 
 _MOST_BYTES = 1024 * 1024 * 1024
+_MOST_DIGITS = 300
+"""A longer number fits into no float; no report has one."""
 _HOW = "`validator run SPEC --report json=FILE` writes one"
 
 
@@ -27,7 +29,7 @@ def read(file: str | Path) -> list[Report]:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise UsageError(f"{path}: larger than 1 GiB")
-        document = json.loads(path.read_bytes())
+        document = json.loads(path.read_bytes(), parse_int=_integer, parse_constant=_no_number)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
@@ -46,6 +48,16 @@ def read(file: str | Path) -> list[Report]:
         raise _WrongError("`runs` is empty")  # noqa: TRY301 - as the others below
     except _WrongError as error:
         raise UsageError(f"{path}: a damaged report: {error}") from error
+
+
+def _integer(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(f"a number of {len(text)} digits")
+    return int(text)
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number")
 
 
 def _instead(document: Any) -> str:

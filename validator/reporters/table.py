@@ -96,8 +96,8 @@ def _run(report: Report, width: int, detail: Detail, *, bars: bool) -> Iterator[
     yield Text()
     yield _line((printable(report.title), "head"), ("  ", ""), (printable(report.target), "muted"))
     if isinstance(report.load, dict):
-        lines = [*request_lines(report.load), *(shape_lines(report.charts) if bars else ())]
-        yield from (_wrapped(line, width, 1, 11) for line in lines)
+        yield from (_wrapped(line, width, 1, 11) for line in request_lines(report.load))
+        yield from (Text(f" {line}") for line in (shape_lines(report.charts) if bars else ()))
     total = 0 if detail is Detail.MUCH else len(report.verdicts)
     for section, verdicts in sections(report).items():
         yield from _section(section, verdicts, width, detail, total)
