@@ -65,15 +65,13 @@ class Verdict:
     span: Span = NOWHERE
     source: str = ""
     """The lines of the spec that ask it; left out of what passed."""
+    known: bool = False
+    """Whether it was no better in the baseline."""
 
     @property
     def bad(self) -> bool:
         """Whether it failed or could not be decided."""
         return self.status in (Status.FAIL, Status.ERROR)
-
-    def breaks(self, threshold: Severity = Severity.CRITICAL) -> bool:
-        """Say whether this verdict alone makes the run fail."""
-        return self.bad and self.severity.rank >= threshold.rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +93,8 @@ class Report:
     fail_on: Severity = Severity.CRITICAL
     fail_on_vacuous: bool = False
     """Whether a pass that could not have failed makes the run fail, as a failure would."""
+    fail_on_new: bool = False
+    """Whether what was no better in the baseline breaks nothing."""
     interrupted: str = ""
     """Why the run ended early (`interrupted`, `run timeout`); empty when it did not."""
     remarks: tuple[str, ...] = ()
@@ -108,8 +108,9 @@ class Report:
         return tuple(
             v
             for v in self.verdicts
-            if v.breaks(self.fail_on)
-            or (self.fail_on_vacuous and v.vacuous and v.severity.rank >= self.fail_on.rank)
+            if (v.bad or (self.fail_on_vacuous and v.vacuous))
+            and v.severity.rank >= self.fail_on.rank
+            and not (self.fail_on_new and v.known)
         )
 
     @property

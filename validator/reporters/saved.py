@@ -84,6 +84,7 @@ def _report(run: Mapping[str, Any]) -> Report:
         # Reports written before these were told failed for what was critical.
         fail_on=_word(run, "fail_on", Severity, Severity.CRITICAL),
         fail_on_vacuous=run.get("fail_on_vacuous") is True,
+        fail_on_new=run.get("fail_on_new") is True,
         interrupted=_text(run, "interrupted", ""),
         remarks=tuple(_texts(run, "remarks")),
         charts=tuple(_chart(c) for c in _objects(run, "charts", ())),
@@ -106,6 +107,7 @@ def _verdict(verdict: Mapping[str, Any]) -> Verdict:
         before=_text(verdict, "before", ""),
         after=_text(verdict, "after", ""),
         vacuous=verdict.get("vacuous") is True,
+        known=verdict.get("known") is True,
         span=Span(
             _text(verdict, "file"),
             line,

@@ -25,7 +25,8 @@ def full_name(verdict: Verdict) -> str:
 def notes(verdict: Verdict) -> list[str]:
     """Return the lines of a verdict's note: one, or one per violation of a page."""
     said = "" if verdict.note == "nothing at that path" else verdict.note  # as "absent" says
-    text = "; ".join(part for part in (said, "vacuous" if verdict.vacuous else "") if part)
+    marks = ("vacuous" if verdict.vacuous else "", "as in the baseline" if verdict.known else "")
+    text = "; ".join(part for part in (said, *marks) if part)
     return [printable(line) for line in text.split("\n")] if text else []
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from validator.spec.parse import Overrides
 
 VACUOUS: Final = "vacuous"
+NEW: Final = "new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Flags:
     reports: tuple[str, ...] = ()
     record: str | None = None
     replay: str | None = None
+    baseline: str | None = None
     fail_on: tuple[str, ...] = ()
     quiet: bool = False
     verbose: bool = False
@@ -52,6 +54,25 @@ def detail(*, quiet: bool, verbose: bool) -> Detail:
 def run_flags(command: Callable[..., None]) -> Callable[..., None]:
     """Add the flags of `run`."""
     options = (
+        click.option("--record", metavar="FILE", help="Keep everything seen, to judge it again."),
+        click.option("--replay", metavar="FILE", help="Judge a recording; no server is needed."),
+        click.option(
+            "--baseline", metavar="FILE", help="A JSON report: what was wrong in it is marked."
+        ),
+        click.option(
+            "--fail-on",
+            type=click.Choice(["critical", "warning", "info", VACUOUS, NEW]),
+            multiple=True,
+            help="What makes the run fail: the least severity (critical unless given), vacuous for "
+            "passes that could not have failed, new for only what was not wrong in the baseline.",
+        ),
+    )
+    return spec_flags(_with_options(shown_flags(command), options))
+
+
+def spec_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the flags that change what stands in a spec."""
+    options = (
         click.option(
             "--url", metavar="URL", help="Base URL of the target; a `server:` block is ignored."
         ),
@@ -72,17 +93,8 @@ def run_flags(command: Callable[..., None]) -> Callable[..., None]:
             multiple=True,
             help="Set any key of the spec, such as load.model=x.",
         ),
-        click.option("--record", metavar="FILE", help="Keep everything seen, to judge it again."),
-        click.option("--replay", metavar="FILE", help="Judge a recording; no server is needed."),
-        click.option(
-            "--fail-on",
-            type=click.Choice(["critical", "warning", "info", VACUOUS]),
-            multiple=True,
-            help="What makes the run fail: the least severity (critical unless given), and vacuous "
-            "for passes that could not have failed.",
-        ),
     )
-    return _with_options(shown_flags(command), options)
+    return _with_options(command, options)
 
 
 def shown_flags(command: Callable[..., None]) -> Callable[..., None]:
@@ -96,6 +108,13 @@ def shown_flags(command: Callable[..., None]) -> Callable[..., None]:
             help="Also write a report: json, junit, html …, as `validator explain` lists; "
             "to stdout without PATH.",
         ),
+    )
+    return _with_options(detail_flags(command), options)
+
+
+def detail_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the flags that say how much is shown."""
+    options = (
         click.option("-q", "--quiet", is_flag=True, help="Only the result, with its reasons."),
         click.option(
             "-v", "--verbose", is_flag=True, help="Every assertion with its place and its values."

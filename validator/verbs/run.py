@@ -10,7 +10,7 @@ import click
 
 from validator.errors import UsageError
 from validator.verbs.base import INTERRUPTED, leave, verb
-from validator.verbs.flags import VACUOUS, Flags, run_flags
+from validator.verbs.flags import NEW, VACUOUS, Flags, run_flags
 from validator.verbs.output import chosen, console, show
 from validator.verbs.specs import files, loaded
 
@@ -30,6 +30,7 @@ def run_command(specs: tuple[str, ...], **flags: Any) -> None:
 
 def perform(paths: Sequence[Path], flags: Flags, url: str | None = None) -> int:
     """Run every spec and show the reports; return the exit code."""
+    from validator.comparison import against
     from validator.records.verdict import Severity
 
     output = chosen(flags.reports)
@@ -42,16 +43,33 @@ def perform(paths: Sequence[Path], flags: Flags, url: str | None = None) -> int:
 
         check_writable(Path(flags.record))
     specs = loaded(paths, flags, url)
-    severities = [Severity(word) for word in flags.fail_on if word != VACUOUS]
+    baseline = _baseline(flags, specs)
+    severities = [Severity(word) for word in flags.fail_on if word not in (VACUOUS, NEW)]
     fail_on = min(severities, default=Severity.CRITICAL, key=lambda s: s.rank)
     reports: list[Report] = []
     for spec in specs:
         report = _one(spec, flags, fail_on)
+        if baseline:
+            report = against(report, baseline, only_new=NEW in flags.fail_on)
         reports.append(report)
         if report.exit_code == INTERRUPTED:
             break
     show(reports, output, flags.detail)
     return max(report.exit_code for report in reports)
+
+
+def _baseline(flags: Flags, specs: Sequence[Spec]) -> list[Report]:
+    """Read the baseline before any load is sent, and be sure that it is of these specs."""
+    if flags.baseline is None:
+        if NEW in flags.fail_on:
+            raise UsageError("--fail-on new: what is new? Give the earlier run: --baseline FILE")
+        return []
+    from validator.comparison import check_baseline
+    from validator.reporters.saved import read
+
+    baseline = read(flags.baseline)
+    check_baseline(baseline, {spec.file: spec.title for spec in specs}, flags.baseline)
+    return baseline
 
 
 def _one(spec: Spec, flags: Flags, fail_on: Severity) -> Report:
