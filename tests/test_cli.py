@@ -563,12 +563,13 @@ def hostile_run(tmp_path_factory, recorded):
     document = json.loads(recorded.file.read_text())
     document["remarks"] = [EVIL]
     document["target"] = f"http://x/{EVIL}"
-    document["load"]["outcomes"] = {"ok": 1, EVIL: 3}
-    document["load"]["errors"] = {EVIL: [EVIL]}
+    (seen,) = document["rounds"]
+    seen["ledger"]["outcomes"] = {"ok": 1, EVIL: 3}
+    seen["ledger"]["errors"] = {EVIL: [EVIL]}
     page = {"text": EVIL, EVIL: 1, "formula": '=HYPERLINK("http://x","y")', "list": [EVIL] * 3,
             "plus": "+1+cmd|' /C calc'!A0", "at": "@SUM(1)", "tab": "\t=1"}  # fmt: skip
     for phase in ("before", "after"):
-        document[phase] = {
+        seen[phase] = {
             "page": {"document": page, "error": None, "status": 200, "taken_s": 0, "elapsed_s": 0},
             "gone": {
                 "document": None, "error": {"cause": "status", "text": EVIL}, "status": 500,

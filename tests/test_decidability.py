@@ -19,6 +19,7 @@ from validator.evaluate import evaluate
 from validator.ledger import ledger
 from validator.records.load import LoadResult
 from validator.records.observation import Observations, Snapshot
+from validator.records.recording import Round
 from validator.run import run
 from validator.source import read
 from validator.spec import parse as parsing
@@ -62,7 +63,7 @@ def judged(case):
     spec = spec_of(case.get("load", ANY_LOAD), case.get("assert", ANYTHING))
     seen = Observations({}, {"stats": Snapshot("stats", {**case}, status=200)})
     given = {key: case[key] for key in ("late", "worst", "share") if key in case}
-    found = evaluate(spec, seen, books(**given), TODAY)
+    found = evaluate(spec, [Round("", books(**given), seen)], TODAY)
     section = "load" if "load" in case else "stats"
     return next(v for v in found if v.section == section and v.name != "reachable")
 

@@ -34,10 +34,11 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
 README = PAGES[0]
 
+A_LOAD = "{model: m, requests: 1, prompts: [hi]}"
 SPEC_PARTS = {
     "version": "version: 1\n",
     "target": "target: {url: http://localhost:8000}\n",
-    "load": "load: {model: m, requests: 1, prompts: [hi]}\n",
+    "load": f"load: {A_LOAD}\n",
     "endpoints": "endpoints: {dynamo: {get: /d}, kv_cache: {get: /kv}}\n",
 }
 """What a fragment needs around it to be a spec."""
@@ -91,6 +92,14 @@ def as_spec(text: str) -> str:
         text, keys = f"endpoints:\n{textwrap.indent(text, '  ')}", ["endpoints"]
     if "version" in keys:
         return text
+    named = re.findall(
+        r"(?m)(?:, |^ *)load: (\w+)", text
+    )  # an assertion about one of several loads
+    if named and "loads" not in keys:
+        text += "".join(["loads:\n", *(f"  {name}: {A_LOAD}\n" for name in {*named, "other"})])
+        keys.append("loads")
+    if "loads" in keys:
+        keys.append("load")
     return text + "".join(part for key, part in SPEC_PARTS.items() if key not in keys)
 
 

@@ -26,7 +26,7 @@ from validator.drafting.writing import Frame, quoted
 from validator.errors import DecodeError, Problems, UsageError
 from validator.mutation.trials import tried
 from validator.records.observation import Observations, Payload, Snapshot
-from validator.records.recording import Recording
+from validator.records.recording import Recording, Round
 from validator.source import read
 
 PAGES = ("/metrics", "/openmetrics", "/v2/stats", "/stats.csv")
@@ -365,7 +365,8 @@ DOCUMENTS = st.recursive(
 
 def looked(document):
     seen = {"page": Snapshot("page", document, status=200)}
-    return Recording("t", "s", "http://h", STARTED, observations=Observations(seen, seen))
+    rounds = (Round(observations=Observations(seen, seen)),)
+    return Recording("t", "s", "http://h", STARTED, rounds=rounds)
 
 
 @settings(max_examples=150, deadline=None)

@@ -48,7 +48,7 @@ def spec(block, url="http://localhost:1", key=KEY):
 def driver(name, url, key=KEY, timeout="10s", **more):
     own = {**CASES[name]["load"], **more}
     block = {"driver": name, "requests": 1, "timeout": timeout, **own}
-    return spec(block, url, key).load.plan.driver
+    return spec(block, url, key).loads[0].plan.driver
 
 
 def script(case):
@@ -92,7 +92,7 @@ def test_every_driver_has_its_cases():
 def test_the_example_of_a_driver_is_a_load_block(name):
     text = DRIVERS.documentation(name)
     example = yaml.safe_load(re.search(r"```yaml\n(.*?)```", text, re.DOTALL)[1])["load"]
-    found = spec(example).load.plan.driver
+    found = spec(example).loads[0].plan.driver
     assert type(found) is DRIVERS[name]
     assert found.name == name == example["driver"]
     assert pickle.loads(pickle.dumps(found)) == found
@@ -122,7 +122,7 @@ def test_what_is_not_asked_for_is_not_sent(name):
             if name == "http":
                 required = {"path": "/", "ok": "$", "body": {"model": "m"}}
             block = {"driver": name, "requests": 1, **required}
-            await load(LoadPlan(spec(block, server.url).load.plan.driver, 1, 1))
+            await load(LoadPlan(spec(block, server.url).loads[0].plan.driver, 1, 1))
             return server.requests[0].body
 
     defaults = {"voice", "encoding_format", "stream", "stream_options"}

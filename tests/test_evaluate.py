@@ -26,6 +26,7 @@ from validator.records.observation import (
     Snapshot,
     Unreadable,
 )
+from validator.records.recording import Round
 from validator.records.verdict import Severity, Status
 from validator.source import read
 from validator.spec.parse import Overrides, parse
@@ -75,6 +76,10 @@ def sample(number, document, progress=None):
     return replace(found, taken=float(number), progress=Progress(*counts) if counts else None)
 
 
+def evaluated(spec, seen, load):
+    return evaluate(spec, [Round("", load, seen)], TODAY)
+
+
 def spec_of(assertion, head=HEAD):
     return parse(f"{head}      - {assertion}\n", overrides=Overrides(environment={}))
 
@@ -84,8 +89,7 @@ def judged(  # noqa: PLR0913 - what a run may have seen
 ):
     """Return the verdict on one assertion; the documents are those of one endpoint."""
     observed = seen(before, after, during)
-    ledger_ = books() if load is True else load
-    found = evaluate(spec_of(assertion, head), observed, ledger_, TODAY)
+    found = evaluated(spec_of(assertion, head), observed, books() if load is True else load)
     (verdict,) = [v for v in found if v.section == "stats" and v.name != "reachable"]
     return verdict
 
@@ -200,7 +204,7 @@ def test_every_predicate_is_among_the_questions():
 def test_no_condition_passes_on_what_is_not_there(path):
     spec = parse(HEAD + "".join(f'      - {{path: "{path}", {c}}}\n' for c in CONDITIONS))
     for document, before in itertools.product(ABSENT, [UNREADABLE, {}, {"a": None}]):
-        found = evaluate(spec, seen(before, document), books(), TODAY)
+        found = evaluated(spec, seen(before, document), books())
         for verdict in found:
             if verdict.section == "stats" and verdict.name != "reachable":
                 assert verdict.status in (Status.FAIL, Status.ERROR), (path, document, verdict)
@@ -212,7 +216,7 @@ def test_no_condition_passes_on_what_could_not_be_read(after):
     all_of_them = [*CONDITIONS, "absent: true", "count: {eq: 0}", "type: 'null'", "eq: null"]
     spec = parse(HEAD + "".join(f'      - {{path: "$.a", {c}}}\n' for c in all_of_them))
     for before in (UNSEEN, UNREADABLE, {"a": 1}):
-        for verdict in evaluate(spec, seen(before, after), books(), TODAY):
+        for verdict in evaluated(spec, seen(before, after), books()):
             if verdict.section == "stats" and verdict.name != "reachable":
                 assert verdict.status is Status.ERROR, verdict
                 assert "HTTP 500" in verdict.actual or "never looked at" in verdict.actual
@@ -223,7 +227,7 @@ def test_no_change_passes_without_a_look_before(before):
     changes = [c for c in CONDITIONS if "delta" in c or "rate" in c]
     spec = parse(HEAD + "".join(f'      - {{path: "$.a", {c}}}\n' for c in changes))
     for document in ({"a": 5}, {"a": [5]}, {"a": {"b": 5}}, {"a": "5"}):
-        for verdict in evaluate(spec, seen(before, document), books(), TODAY):
+        for verdict in evaluated(spec, seen(before, document), books()):
             if verdict.section == "stats" and verdict.name != "reachable":
                 assert verdict.status is not Status.PASS, verdict
 
@@ -233,7 +237,7 @@ def test_no_condition_on_numbers_passes_on_an_empty_collection():
     for document in EMPTY:
         for path in ("$.a", "$.a[*]"):
             spec = parse(HEAD + "".join(f'      - {{path: "{path}", {c}}}\n' for c in numbers))
-            for verdict in evaluate(spec, seen(document, document), books(), TODAY):
+            for verdict in evaluated(spec, seen(document, document), books()):
                 if verdict.section == "stats" and verdict.name != "reachable":
                     sized = "length" in verdict.expected or "count" in verdict.expected
                     assert verdict.status is not Status.PASS or sized, (document, verdict)
@@ -296,7 +300,7 @@ SAMPLE = parse(
     before=st.sampled_from([UNSEEN, UNREADABLE, {}, {"a": 1}, {"a": [1, 2]}, {"a": {"a": 1}}]),
 )
 def test_judging_never_raises_whatever_the_documents(document, before):
-    for verdict in evaluate(SAMPLE, seen(before, document), books(), TODAY):
+    for verdict in evaluated(SAMPLE, seen(before, document), books()):
         assert verdict.status in (Status.PASS, Status.FAIL, Status.ERROR)
         assert verdict.actual
 
@@ -344,7 +348,7 @@ def test_a_condition_on_a_missing_load_is_an_error():
 def load_verdicts(load, block=""):
     head = HEAD.replace("prompts: [hi]}", f"prompts: [hi]{block}}}")
     spec = spec_of("{path: $.a, exists: true}", head)
-    found = evaluate(spec, seen({"a": 1}, {"a": 1}), load, TODAY)
+    found = evaluated(spec, seen({"a": 1}, {"a": 1}), load)
     return {v.name: v for v in found if v.section == "load"}
 
 
@@ -372,7 +376,7 @@ def test_several_matches_in_the_ledger_are_all_looked_at():
     )
     spec = spec_of("{path: $.a, exists: true}", head)
     sent = [Exchange(n, "xy"[n > 0], 0, 0, 1, "ok") for n in range(6)]
-    found = evaluate(spec, seen({"a": 1}, {"a": 1}), ledger(LoadResult(tuple(sent))), TODAY)
+    found = evaluated(spec, seen({"a": 1}, {"a": 1}), ledger(LoadResult(tuple(sent))))
     assert found[0].status is Status.FAIL
     assert "$.models.y.ok" in found[0].note
 
@@ -382,9 +386,7 @@ def test_several_matches_in_the_ledger_are_all_looked_at():
 
 def reachable(before, after, head=HEAD):
     spec = spec_of("{path: $.a, exists: true}", head)
-    return next(
-        v for v in evaluate(spec, seen(before, after), books(), TODAY) if v.name == "reachable"
-    )
+    return next(v for v in evaluated(spec, seen(before, after), books()) if v.name == "reachable")
 
 
 def test_an_endpoint_must_be_readable_before_and_after():
@@ -496,6 +498,6 @@ def test_verdicts_stand_in_the_order_of_the_spec():
         "  more: {get: /more, assert: [{path: $.c, ge: 0}]}\n"
         "assert:\n  - {expr: c > 0, let: {c: {endpoint: more, path: $.c}}}\n"
     )
-    found = evaluate(spec, Observations(), None, TODAY)
+    found = evaluated(spec, Observations(), None)
     names = [re.sub(r".*:", "", f"{v.section}:{v.name}") for v in found]
     assert names[-6:] == ["reachable", "b", "a", "reachable", "c", "c > 0"]

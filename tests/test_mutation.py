@@ -24,7 +24,7 @@ from validator.mutation.mutants import Breeder
 from validator.mutation.showing import document, grouped, share, text
 from validator.mutation.trials import Outcome, tried
 from validator.records.observation import Observations, Payload, Phase, Snapshot
-from validator.records.recording import Recording
+from validator.records.recording import Recording, Round
 from validator.values import same
 from validator.verbs import VERBS
 
@@ -132,14 +132,14 @@ UNASKED = {"total": 7, "more": {"a": 1, "b": [2, 3]}}
 
 
 def recording(before=BEFORE, after=AFTER, during=()):
-    return Recording(
-        "t", "s.yaml", "http://localhost", "2026-01-01T00:00:00+00:00", ledger=LEDGER,
-        observations=Observations(
-            {"page": Snapshot("page", before, status=200)},
-            {"page": Snapshot("page", after, status=200)},
-            {"page": tuple(Snapshot("page", d, taken=float(i)) for i, d in enumerate(during))},
-        ),
-    )  # fmt: skip
+    seen = Observations(
+        {"page": Snapshot("page", before, status=200)},
+        {"page": Snapshot("page", after, status=200)},
+        {"page": tuple(Snapshot("page", d, taken=float(i)) for i, d in enumerate(during))},
+    )
+    started = "2026-01-01T00:00:00+00:00"
+    rounds = (Round(ledger=LEDGER, observations=seen),)
+    return Recording("t", "s.yaml", "http://localhost", started, rounds=rounds)
 
 
 def judged(endpoints=COUNTS, seen=None, **options):
@@ -348,12 +348,14 @@ def test_only_what_a_mutant_concerns_is_judged_and_nothing_else_changes(recorded
 
     dashboard = load_spec(located(("fakeai/dashboard",))[0])
     seen = read_recording(recorded.file)
-    truth = evaluate(dashboard, seen.observations, seen.ledger, TODAY)
-    breeder = Breeder(dashboard, seen.observations)
+    (around,) = seen.rounds
+    truth = evaluate(dashboard, [around], TODAY)
+    breeder = Breeder(dashboard, around.observations)
     trials = tried(dashboard, seen, TODAY, most=150, seed=1).trials
     assert len(trials) == 150
     for trial in trials:
-        now = evaluate(dashboard, breeder.seen_instead(trial.mutant), seen.ledger, TODAY)
+        broken = replace(around, observations=breeder.seen_instead(trial.mutant))
+        now = evaluate(dashboard, [broken], TODAY)
         changed = [
             was.name
             for was, after in zip(truth, now, strict=True)

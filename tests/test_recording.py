@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from validator.errors import UsageError
 from validator.recording import _recording, read, written
 from validator.records.observation import Observations, Progress, Settled, Snapshot, Unreadable
-from validator.records.recording import Recording
+from validator.records.recording import Recording, Round
 from validator.records.trace import Trace
 
 JSON = st.recursive(
@@ -32,13 +33,9 @@ SNAPSHOTS = st.builds(
     TIMES,
     st.none() | st.builds(Progress, COUNTS, COUNTS),
 )
-RECORDINGS = st.builds(
-    Recording,
+ROUNDS = st.builds(
+    Round,
     st.text(),
-    st.text(),
-    st.text(),
-    st.just("2026-11-23T00:00:00+00:00"),
-    TIMES,
     JSON,
     st.builds(
         Observations,
@@ -50,8 +47,7 @@ RECORDINGS = st.builds(
         settled=st.none()
         | st.builds(Settled, st.booleans(), TIMES, st.integers(0, 9), st.just(("a",))),
     ),
-    st.sampled_from(["", "interrupted"]),
-    st.lists(st.text()).map(tuple),
+    st.booleans(),
     st.none()
     | st.builds(
         Trace,
@@ -60,6 +56,17 @@ RECORDINGS = st.builds(
         st.dictionaries(st.text(), st.lists(st.tuples(TIMES, TIMES, st.integers(0))).map(tuple)),
         st.dictionaries(st.text(), st.lists(st.tuples(TIMES, TIMES)).map(tuple)),
     ),
+)
+RECORDINGS = st.builds(
+    Recording,
+    st.text(),
+    st.text(),
+    st.text(),
+    st.just("2026-11-23T00:00:00+00:00"),
+    TIMES,
+    st.lists(ROUNDS, min_size=1, max_size=3).map(tuple),
+    st.sampled_from(["", "interrupted"]),
+    st.lists(st.text()).map(tuple),
 )
 
 
@@ -71,6 +78,23 @@ def test_what_is_written_is_read_again(recording):
 
 
 GOOD = json.loads(written(Recording("t", "s", "u", "2026-11-23")))
+(ROUND,) = GOOD["rounds"]
+
+
+def of_version_1(recording):
+    """Return a recording as the tool wrote it when it knew one load at most."""
+    (one,) = recording["rounds"]
+    top = {key: value for key, value in recording.items() if key != "rounds"}
+    seen = {key: one[key] for key in ("trace", "settle", "before", "during", "after")}
+    return {**top, "recording": 1, "load": one["ledger"], **seen}
+
+
+@given(RECORDINGS.filter(lambda r: len(r.rounds) == 1))
+def test_a_recording_of_the_first_version_is_read(recording):
+    (one,) = recording.rounds
+    whole = replace(one, load="", interrupted=bool(recording.interrupted))
+    found = _recording(of_version_1(json.loads(written(recording))))
+    assert found == replace(recording, rounds=(whole,))
 
 
 @pytest.mark.parametrize(
@@ -82,9 +106,11 @@ GOOD = json.loads(written(Recording("t", "s", "u", "2026-11-23")))
         (b"[]", "not a recording; `validator run SPEC --record FILE` writes one"),
         (b"{}", "not a recording; `validator run SPEC --record FILE` writes one"),
         (b"[" * 100_000, "not a recording"),
-        (json.dumps({**GOOD, "recording": 9}).encode(), "version 9; this tool reads 1"),
-        (json.dumps({**GOOD, "after": []}).encode(), "a damaged recording"),
-        (json.dumps({**GOOD, "after": {"s": 5}}).encode(), "a damaged recording"),
+        (json.dumps({**GOOD, "recording": 9}).encode(), "version 9; this tool reads 1 and 2"),
+        (json.dumps({**GOOD, "rounds": []}).encode(), "a damaged recording"),
+        (json.dumps({**GOOD, "rounds": [{**ROUND, "after": []}]}).encode(), "damaged"),
+        (json.dumps({**GOOD, "rounds": [{**ROUND, "after": {"s": 5}}]}).encode(), "damaged"),
+        (json.dumps({**of_version_1(GOOD), "after": []}).encode(), "a damaged recording"),
         (json.dumps({**GOOD, "title": 5}).encode(), "a damaged recording"),
         (json.dumps({"recording": 1}).encode(), "a damaged recording"),
     ],

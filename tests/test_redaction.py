@@ -14,7 +14,7 @@ from validator import recording
 from validator.conclusion import conclude
 from validator.errors import SpecProblems, UsageError
 from validator.records.observation import Observations, Snapshot, Unreadable
-from validator.records.recording import Recording
+from validator.records.recording import Recording, Round
 from validator.redaction import MASK, Redaction
 from validator.reporters.json import render
 from validator.spec.parse import Overrides, parse
@@ -57,7 +57,7 @@ def seen_with(*texts):
     before = {"s": Snapshot("s", error=Unreadable("status", f"HTTP 500: {texts[-1]}"))}
     return Recording(
         "t", "t.yaml", "http://a", "2026-11-23T00:00:00+00:00",
-        observations=Observations(before, after), remarks=tuple(texts),
+        rounds=(Round(observations=Observations(before, after)),), remarks=tuple(texts),
     )  # fmt: skip
 
 
@@ -85,9 +85,8 @@ def test_what_was_seen_is_judged_and_then_hidden(assertion, status):
     text = f"version: 1\n{PLACES['variable'] % SECRET}\n{ENDPOINT % 'x'}"
     spec = parse(text.replace("{path: $.a, eq: 1, why: 'x'}", assertion))
     after = {"s": Snapshot("s", {"v": SECRET, SECRET: 1}, status=200)}
-    seen = Recording(
-        "t", "t.yaml", "http://a", "2026-11-23T00:00:00+00:00", observations=Observations({}, after)
-    )
+    rounds = (Round(observations=Observations({}, after)),)
+    seen = Recording("t", "t.yaml", "http://a", "2026-11-23T00:00:00+00:00", rounds=rounds)
     report = conclude(spec, seen)
     assert report.verdicts[1].status == status
     assert SECRET not in render([report])
@@ -147,7 +146,7 @@ def test_judging_a_redacted_recording_again_gives_the_same_report(tmp_path):
     file = tmp_path / "seen.json"
     file.write_text(recording.written(first), encoding="utf-8")
     assert render([conclude(spec, recording.read(file))]) == render([conclude(spec, first)])
-    assert json.loads(file.read_text(encoding="utf-8"))["recording"] == 1
+    assert json.loads(file.read_text(encoding="utf-8"))["recording"] == 2
 
 
 def test_a_base_url_that_is_none_is_refused_without_its_password():

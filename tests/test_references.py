@@ -66,7 +66,7 @@ def test_a_flag_adds_and_replaces_what_the_file_says():
         Setting("--set target.url", ("target", "url"), "http://other:1"),
     )
     spec = parsed(settings=settings)
-    assert (spec.load.plan.requests, spec.load.plan.driver.max_tokens) == (7, 50)
+    assert (spec.loads[0].plan.requests, spec.loads[0].plan.driver.max_tokens) == (7, 50)
     assert (spec.settle.within, spec.target.url) == (3, "http://other:1")
 
 

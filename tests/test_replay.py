@@ -170,7 +170,9 @@ def test_what_is_no_recording_is_a_usage_error(tmp_path, text, said):
     [
         ("started", "yesterday"),
         ("elapsed_s", "long"),
-        ("load", [1]),
+        ("ledger", [1]),
+        ("rounds", []),
+        ("rounds", [1]),
         ("before", []),
         ("after", {"dynamo": {}}),
         ("after", None),
@@ -181,7 +183,11 @@ def test_what_is_no_recording_is_a_usage_error(tmp_path, text, said):
 )
 def test_a_damaged_recording_is_refused_and_never_passes(recorded, tmp_path, key, value):
     file = tmp_path / "damaged.json"
-    file.write_text(json.dumps({**json.loads(recorded.file.read_text()), key: value}))
+    whole = json.loads(recorded.file.read_text())
+    holder = whole if key in whole else whole["rounds"][0]
+    assert key in holder
+    holder[key] = value
+    file.write_text(json.dumps(whole))
     done = replayed(file)
     assert done.returncode in (1, 2)
     assert "Traceback" not in done.stderr
@@ -224,7 +230,7 @@ def test_text_that_utf_8_cannot_hold_is_recorded_and_reported(tmp_path):
     file = tmp_path / "run.json"
     file.write_text(recording.written(asyncio.run(once())), encoding="utf-8")
     found = recording.read(file)
-    assert found.observations.after["page"].document == {"text": "\ud800\u202e\x00"}
+    assert found.rounds[0].observations.after["page"].document == {"text": "\ud800\u202e\x00"}
     judged = conclude(spec("http://x", PAGE, load="", settle=""), found)
     for render in REPORTERS.values():
         assert render([judged]).encode("utf-8")

@@ -710,4 +710,4 @@ def test_a_run_within_an_event_loop_can_be_interrupted_by_its_caller():
 
     recording = asyncio.run(once())
     assert recording.interrupted == "interrupted"
-    assert recording.observations.after["counts"].error is not None
+    assert recording.rounds[0].observations.after["counts"].error is not None

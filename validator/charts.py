@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeGuard
 
 from validator.measures import Reach
@@ -12,7 +12,7 @@ from validator.query import Query
 from validator.records.chart import MOST_POINTS, By, Chart, Form, Series
 from validator.records.observation import Observations, Snapshot
 from validator.records.trace import Trace
-from validator.records.verdict import LOAD
+from validator.records.verdict import LOAD, load_section
 from validator.reference import Reference
 from validator.selector import Selector
 from validator.spec.model import Ask, Condition, Derive, Over, PathAssertion, Quantify, Spec
@@ -32,16 +32,21 @@ _INSTANTS: Final = {"ttft_ms": "TTFT", "latency_ms": "latency", "failed_ms": "fa
 _PERCENTILE = re.compile(r"p(\d\d?(?:\.\d+)?)$")
 
 
-def charts(spec: Spec, seen: Observations, ledger: Json, trace: Trace | None) -> tuple[Chart, ...]:
-    """Return the charts of one load and what was seen around it; none of what nobody asks about."""
+def charts(
+    spec: Spec, seen: Observations, ledger: Json, trace: Trace | None, load: str = ""
+) -> tuple[Chart, ...]:
+    """Return the charts of one load and what was seen around it; none of what nobody asks about.
+
+    *load* is its name, if it is one of several.
+    """
     if trace is None:
         return ()
     about = _About(seen, ledger, trace)
-    asked = [a for e in spec.endpoints for a in e.assertions if isinstance(a, PathAssertion)]
+    listed = [a for e in spec.endpoints for a in e.assertions if isinstance(a, PathAssertion)]
+    asked = [a for a in listed if a.about.load == load]
+    own = (*_histograms(trace, ledger), *_instants(trace), *_in_flight(trace))
     return (
-        *_histograms(trace, ledger),
-        *_instants(trace),
-        *_in_flight(trace),
+        *(replace(chart, section=load_section(load)) for chart in own),
         *_first(about.counters(asked)),
         *_first(about.gauges(asked)),
         *_first(about.ladders(asked)),

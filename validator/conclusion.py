@@ -9,11 +9,12 @@ from datetime import date, datetime
 from validator.charts import charts
 from validator.errors import UsageError
 from validator.evaluate import evaluate
-from validator.records.recording import Recording
+from validator.records.recording import Recording, Round
 from validator.records.verdict import Report, Severity, Status, Verdict
 from validator.redaction import Redaction
 from validator.span import quoted
 from validator.spec.model import Spec
+from validator.views import fitting, together
 
 
 def conclude(
@@ -24,13 +25,9 @@ def conclude(
     fail_on_vacuous: bool = False,
 ) -> Report:
     """Judge what was seen by *spec*; the same recording gives the same report."""
-    verdicts = evaluate(
-        spec,
-        recording.observations,
-        recording.ledger,
-        day(recording.started),
-        interrupted=bool(recording.interrupted),
-    )
+    rounds = fitting(spec, recording)
+    verdicts = evaluate(spec, rounds, day(recording.started))
+    named = {one.load: one.ledger for one in rounds if one.load}
     sources, redaction = dict(spec.sources), Redaction(spec.secrets)
     verdicts = tuple(_with_source(v, sources, redaction) for v in verdicts)
     report = Report(
@@ -40,15 +37,20 @@ def conclude(
         spec=spec.file,
         started=recording.started,
         elapsed=recording.elapsed,
-        load=recording.ledger,
-        settled=recording.observations.settled,
+        load=None if named else rounds[0].ledger,
+        loads=named,
+        settled=together(rounds).settled,
         fail_on=fail_on,
         fail_on_vacuous=fail_on_vacuous,
         interrupted=recording.interrupted,
         remarks=recording.remarks,
     )
     # Charts are many numbers and few texts: only these can hold a secret.
-    found = charts(spec, recording.observations, recording.ledger, recording.trace)
+    found = [
+        chart
+        for one in rounds
+        for chart in charts(spec, one.observations, one.ledger, one.trace, one.load)
+    ]
     return replace(redaction.record(report), charts=tuple(c.named(redaction.text) for c in found))
 
 
@@ -70,5 +72,7 @@ def day(started: str) -> date:
 
 def planned(spec: Spec) -> tuple[Verdict, ...]:
     """Return what a run of *spec* will decide, in order, while nothing has been seen yet."""
-    unseen = Recording(spec.title, spec.file, spec.target.url, date.min.isoformat())
+    began = date.min.isoformat()
+    rounds = tuple(Round(load.name) for load in spec.loads) or (Round(),)
+    unseen = Recording(spec.title, spec.file, spec.target.url, began, rounds=rounds)
     return conclude(spec, unseen).verdicts

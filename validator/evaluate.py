@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import assert_never
@@ -11,7 +12,15 @@ from validator.judgement import answer, asks_change, first_bad
 from validator.ledger import look
 from validator.query import Match, Query
 from validator.records.observation import Observations, Snapshot, Unreadable
-from validator.records.verdict import ACROSS, LOAD, REACHABLE, Severity, Status, Verdict
+from validator.records.recording import Round
+from validator.records.verdict import (
+    ACROSS,
+    REACHABLE,
+    Severity,
+    Status,
+    Verdict,
+    load_section,
+)
 from validator.relation import relation, relation_during
 from validator.samples import Samples, Select, curve, subjects
 from validator.selector import Selector, family_of
@@ -27,7 +36,8 @@ from validator.spec.model import (
     Spec,
 )
 from validator.subject import Answer, Holding, Missing, Subject, subject
-from validator.values import Json, brief, is_number
+from validator.values import Json, brief
+from validator.views import View, views
 from validator.wording import expected
 
 _UNASKED = Missing("nothing asked what was before")
@@ -40,21 +50,20 @@ _STATUS = {
 }
 
 
-def evaluate(
-    spec: Spec, seen: Observations, ledger: Json, today: date, *, interrupted: bool = False
-) -> tuple[Verdict, ...]:
-    """Judge every assertion of *spec*, in spec order: the load, the endpoints, then across.
+def evaluate(spec: Spec, rounds: Sequence[Round], today: date) -> tuple[Verdict, ...]:
+    """Judge every assertion of *spec*, in spec order: the loads, the endpoints, then across.
 
-    Of an *interrupted* load what fails is undecided: the requests we cancelled are not its fault.
+    Each is judged by what was seen around the load that it names, or around all of them. Of an
+    interrupted load what fails is undecided: the requests we cancelled are not its fault.
     """
-    judge = Judge(spec, seen, ledger, today, interrupted)
+    judges = {load: Judge(spec, view, today) for load, view in views(rounds).items()}
     verdicts: list[Verdict] = []
-    if spec.load is not None:
-        verdicts += [judge.about_load(a) for a in spec.load.assertions]
+    for plan in spec.loads:
+        verdicts += [judges[plan.name].about_load(a) for a in plan.assertions]
     for endpoint in spec.endpoints:
-        verdicts.append(judge.reachable(endpoint))
-        verdicts += [judge.about(a) for a in endpoint.assertions]
-    verdicts += [judge.about(a) for a in spec.assertions]
+        verdicts.append(judges[endpoint.load].reachable(endpoint))
+        verdicts += [judges[a.about.load].about(a) for a in endpoint.assertions]
+    verdicts += [judges[a.about.load].about(a) for a in spec.assertions]
     return tuple(verdicts)
 
 
@@ -63,33 +72,33 @@ class Judge:
     """Judges assertions one by one."""
 
     spec: Spec
-    seen: Observations
-    ledger: Json
+    view: View
     today: date
-    interrupted: bool = False
     excusing: bool = True
     """Whether a failure that the client's own lag explains is undecided."""
     sight: Sight = field(init=False)
 
     def __post_init__(self) -> None:
-        self.sight = Sight(self.seen, self.ledger)
+        self.sight = Sight(self.seen, self.view.load, self.view.duration)
+
+    @property
+    def seen(self) -> Observations:
+        """What was seen around the load."""
+        return self.view.seen
 
     # One kind of assertion each
 
     def reachable(self, endpoint: Endpoint) -> Verdict:
         """Decide whether the endpoint could be read, whenever that was tried."""
-        about = About(REACHABLE, endpoint.severity, span=endpoint.span)
+        about = About(REACHABLE, endpoint.severity, load=endpoint.load, span=endpoint.span)
         wanted = _readable(endpoint)
-        looks = {
-            "before the load": self.seen.before.get(endpoint.id),
-            "after the load": self.seen.after.get(endpoint.id),
-        }
-        taken = {when: snapshot for when, snapshot in looks.items() if snapshot is not None}
+        looks = self.view.looks
+        taken = {when: seen[endpoint.id] for when, seen in looks if endpoint.id in seen}
         failed = {w: s.error for w, s in taken.items() if s.error is not None}
         if not taken:
             return _verdict(about, endpoint.id, Status.ERROR, wanted, "never looked at")
         if not failed:
-            last = taken.get("after the load") or next(iter(taken.values()))
+            *_, last = taken.values()
             return _verdict(about, endpoint.id, Status.PASS, wanted, f"HTTP {last.status}")
         # What was seen at all is a failure; not getting to see anything is an error.
         when, error = next(
@@ -98,25 +107,25 @@ class Judge:
         )
         looked = error.cause in ("status", "decode")
         note = when if len(failed) < len(taken) or (len(taken) == 1 and len(looks) > 1) else ""
-        if self.spec.load is None:
+        if not self.spec.loads:
             note = ""
         status = Status.FAIL if looked else Status.ERROR
         return _verdict(about, endpoint.id, status, wanted, str(error), note=note)
 
     def about_load(self, assertion: PathAssertion) -> Verdict:
         """Decide an assertion about the ledger."""
-        if self.ledger is None:
+        if self.view.ledger is None:
             found = Answer(Holding.UNDECIDABLE, "no ledger", "the load was not sent")
             return self._concluded(assertion, found)
         assert isinstance(assertion.query, Query)  # the ledger is no Prometheus page
-        matches = look(assertion.query, self.ledger)
+        matches = look(assertion.query, self.view.ledger)
         asked = subject(
             matches, Missing("the ledger has no before"), single=assertion.query.definite
         )
         found = answer(assertion.condition, asked, self.sight.facts)
         if found.holding is not Holding.YES:
             notes = [found.note, self._failures()]
-            if self.interrupted:
+            if self.view.interrupted:
                 notes.insert(0, "the load was interrupted")
                 found = replace(found, holding=Holding.UNDECIDABLE)
             found = replace(found, note="; ".join(note for note in notes if note))
@@ -124,9 +133,9 @@ class Judge:
 
     def _failures(self) -> str:
         """Say how requests failed: the classes, and of each the first that was said."""
-        if not isinstance(self.ledger, dict):
+        if not isinstance(self.view.ledger, dict):
             return ""
-        outcomes, errors = self.ledger.get("outcomes"), self.ledger.get("errors")
+        outcomes, errors = self.view.ledger.get("outcomes"), self.view.ledger.get("errors")
         if not isinstance(outcomes, dict) or not isinstance(errors, dict):
             return ""
         said = []
@@ -264,6 +273,7 @@ class Judge:
             path=_path_text(assertion),
             note="; ".join(notes),
             why=about.why,
+            load=about.load,
             before="" if found.change is None else brief(found.change.before),
             after="" if found.change is None else brief(found.change.after),
             vacuous=found.vacuous and status is Status.PASS,
@@ -278,7 +288,8 @@ class Judge:
         bare = replace(assertion, about=replace(assertion.about, skip="", xfail=None))
 
         def holds(ledger: Json) -> bool:
-            judge = replace(self, ledger=ledger, excusing=False)
+            view = replace(self.view, ledger=ledger, load=ledger)
+            judge = replace(self, view=view, excusing=False)
             match bare:
                 case PathAssertion(endpoint=None):
                     again = judge.about_load(bare)
@@ -286,7 +297,7 @@ class Judge:
                     again = judge.about(bare)
             return again.status is Status.PASS
 
-        return excuse(bare, self.ledger, holds)
+        return excuse(bare, self.view.load, holds)
 
     def _wanted(self, assertion: Assertion) -> str:
         """Write what *assertion* expects, with the values that its references have."""
@@ -295,7 +306,7 @@ class Judge:
                 when = "" if over is Over.AFTER else f", {over} the load"
                 return " ".join(expression.text.split()) + when
             case PathAssertion(condition=condition, over=over):
-                resolve = None if self.ledger is None else self.sight.facts.resolve
+                resolve = None if self.view.load is None else self.sight.facts.resolve
                 when = "" if over is Over.AFTER else f", {over} the load"
                 return expected(condition, resolve) + when
         assert_never(assertion)
@@ -305,8 +316,8 @@ class Judge:
         moved = found.change
         if found.holding is not Holding.NO or moved is None or moved.before != moved.after:
             return ""
-        succeeded = self.ledger.get("ok") if isinstance(self.ledger, dict) else None
-        if not is_number(succeeded) or not succeeded:
+        succeeded = self.view.ok
+        if not succeeded:
             return ""
         many = "1 request" if succeeded == 1 else f"{succeeded} requests"
         return f"unchanged while {many} succeeded"
@@ -331,7 +342,7 @@ class Judge:
 def _section(assertion: Assertion) -> tuple[str, str | None]:
     match assertion:
         case PathAssertion(endpoint=None):
-            return LOAD, None
+            return load_section(assertion.about.load), None
         case PathAssertion(endpoint=endpoint) | ExprAssertion(endpoint=endpoint):
             return endpoint or ACROSS, endpoint
     assert_never(assertion)
@@ -358,6 +369,7 @@ def _verdict(  # noqa: PLR0913 - the parts of a verdict
         actual=actual,
         endpoint=endpoint,
         section=endpoint or ACROSS,
+        load=about.load,
         note=note,
         why=about.why,
         span=about.span,

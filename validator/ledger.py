@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from validator import stats
@@ -149,24 +149,31 @@ def _is_outcome(name: str | int) -> bool:
     return name in OUTCOMES or _STATUS.fullmatch(str(name)) is not None
 
 
-def unknown_field(query: Query) -> tuple[str, str] | None:
-    """Return the first key of *query* that no ledger has, and a hint; None if all are known.
+def fields() -> list[str]:
+    """Return the fields that every ledger has."""
+    return list(_example())
+
+
+def unknown_field(keys: Sequence[str | int]) -> tuple[str, str] | None:
+    """Return the first of *keys*, one inside the other, that no ledger has, and a hint.
+
+    None if all are known.
 
     A misspelt field is then found when the spec is read, and not after a load.
     """
     here: Json = _example()
-    for at, key in enumerate(query.keys):
+    for at, key in enumerate(keys):
         if not isinstance(here, dict):
             return str(key), "that is a number, and has no fields"
         if key not in here:
             return str(key), suggest(str(key), here, "fields")
         if key in _BY_NAME:
-            return _unknown_class(query.keys[at + 1 :]) if key == "outcomes" else None
+            return _unknown_class(keys[at + 1 :]) if key == "outcomes" else None
         here = here[str(key)]
     return None
 
 
-def _unknown_class(rest: tuple[str | int, ...]) -> tuple[str, str] | None:
+def _unknown_class(rest: Sequence[str | int]) -> tuple[str, str] | None:
     """Return the outcome that *rest* begins with if no request ever has it, and a hint."""
     name = rest[0] if rest else OK
     if _is_outcome(name):
@@ -175,5 +182,5 @@ def _unknown_class(rest: tuple[str | int, ...]) -> tuple[str, str] | None:
 
 
 @functools.cache
-def _example() -> Json:
+def _example() -> dict[str, Json]:
     return ledger(LoadResult((), slo=Slo(dict.fromkeys((*TIMES, "itl"), 0.0))))

@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 from validator.evaluate import Judge
 from validator.judgement import asks_change
 from validator.query import Query
-from validator.records.observation import Observations, Snapshot
+from validator.records.observation import Snapshot
+from validator.records.recording import Round
 from validator.selector import Selector
-from validator.spec.model import Assertion, ExprAssertion, Over, PathAssertion, Spec
+from validator.spec.model import (
+    Assertion,
+    ExprAssertion,
+    Over,
+    PathAssertion,
+    Spec,
+    references,
+)
 from validator.values import Json, is_number, kind
+from validator.views import ALL, views
 
 
-def moving(spec: Spec, readable: Collection[str]) -> dict[str, tuple[Assertion, ...]]:
+def moving(spec: Spec, rounds: Sequence[Round]) -> dict[str, tuple[Assertion, ...]]:
     """Return the assertions about change, by the endpoints whose values they ask for.
 
-    Those that ask for an endpoint that is not *readable* are left out: nothing decides them.
+    They are those that the last of *rounds* decides: about its load, and after the last load of
+    all also about all together. Those that ask for an endpoint that could not be read before
+    are left out: nothing decides them.
     """
+    load = rounds[-1].load
+    asking = {load, ALL} if load == spec.loads[-1].name else {load}
+    readable = {
+        name: {e for e, snapshot in view.seen.before.items() if snapshot.error is None}
+        for name, view in views(rounds).items()
+    }
     found: dict[str, list[Assertion]] = {}
     listed = [a for e in spec.endpoints for a in e.assertions]
     for assertion in (*listed, *spec.assertions):
         asked = _asked_for_change(assertion)
-        if asked <= set(readable):
+        if assertion.about.load in asking and asked <= readable[assertion.about.load]:
             for endpoint in asked:
                 found.setdefault(endpoint, []).append(assertion)
     return {endpoint: tuple(assertions) for endpoint, assertions in found.items()}
@@ -54,14 +71,29 @@ def fingerprint(
     }
 
 
-def held(
-    spec: Spec, assertions: tuple[Assertion, ...], seen: Observations, ledger: Json, today: date
-) -> bool:
-    """Say whether *assertions* hold with what was seen so far; announced failures need not."""
-    judge = Judge(spec, seen, ledger, today)
+def held(spec: Spec, assertions: Iterable[Assertion], rounds: Sequence[Round], today: date) -> bool:
+    """Say whether *assertions* hold with what was seen so far; announced failures need not.
+
+    Nor need those that compare with a load still to come: no waiting makes them true.
+    """
+    seen = views(rounds)
+    judges = {load: Judge(spec, view, today) for load, view in seen.items()}
+    to_come = {plan.name for plan in spec.loads} - seen.keys()
     return not any(
-        judge.about(a).bad for a in assertions if a.about.xfail is None and not a.about.skip
+        judges[a.about.load].about(a).bad
+        for a in assertions
+        if a.about.xfail is None and not a.about.skip and not _named_loads(a) & to_come
     )
+
+
+def _named_loads(assertion: Assertion) -> set[str]:
+    """Return the first words after `load` of what *assertion* refers to."""
+    match assertion:
+        case PathAssertion(condition=condition):
+            queries = [query for r in references(condition) for query in r.queries]
+            return {str(query.keys[0]) for query in queries if query.keys}
+        case ExprAssertion(expression=expression):
+            return {t.text.split(".")[1] for t in expression.terms if t.name == "load"}
 
 
 def _asked_for_change(assertion: Assertion) -> set[str]:

@@ -22,6 +22,8 @@ _PHASES = {
 }
 _STEPS = 10
 """Plain lines per load."""
+_SHORT = 10
+"""Columns for the name of one of several loads."""
 
 
 def _phase(name: str, detail: str) -> str:
@@ -32,7 +34,8 @@ def _phase(name: str, detail: str) -> str:
 class _Counts:
     """How many requests ended, and how; and how much of the load that is."""
 
-    def __init__(self, plan: LoadPlan | None) -> None:
+    def __init__(self, name: str = "", plan: LoadPlan | None = None) -> None:
+        self.load = name
         self.requests = plan.requests if plan else None
         self.duration = plan.duration if plan else None
         self.ended = self.ok = 0
@@ -67,9 +70,10 @@ class _Counts:
 
     @property
     def figures(self) -> str:
-        """Rate, ok, failed and mean TTFT."""
+        """Which of several loads, rate, ok, failed and mean TTFT."""
         rate = f"{self.ended / self.last:.1f}/s" if self.last > 0 else "–/s"
-        text = f"{rate} ok {self.ok} failed {self.ended - self.ok}"
+        load = self.load if len(self.load) <= _SHORT else f"{self.load[: _SHORT - 1]}…"
+        text = f"{load and f'{load} '}{rate} ok {self.ok} failed {self.ended - self.ok}"
         if self.ttft_count:
             text += f" TTFT {1000 * self.ttft_total / self.ttft_count:.0f} ms"
         return text
@@ -78,14 +82,20 @@ class _Counts:
 class PlainProgress:
     """A line per phase and per tenth of the load: for pipes and logs."""
 
-    def __init__(self, console: Console, counts: _Counts) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._counts = counts
+        self._counts = _Counts()
+        self._steps = 0
+
+    def load(self, name: str, plan: LoadPlan) -> None:
+        """Count the requests of another load."""
+        self._counts = _Counts(name, plan)
         self._steps = 0
 
     def phase(self, name: str, detail: str = "") -> None:
         """Say what begins."""
-        self._say(_phase(name, detail))
+        load = self._counts.load
+        self._say(f"{load}: {_phase(name, detail)}" if load else _phase(name, detail))
 
     def exchange(self, exchange: Exchange, in_flight: int) -> None:  # noqa: ARG002 - a listener's
         """Say how far the load is, now and then."""
@@ -107,11 +117,18 @@ class PlainProgress:
 class LiveProgress:
     """A bar with percentage, count, rate, ok, failed, TTFT and the time left."""
 
-    def __init__(self, console: Console, counts: _Counts, progress: Progress) -> None:
+    def __init__(self, console: Console, progress: Progress) -> None:
         self._console = console
-        self._counts = counts
+        self._counts = _Counts()
         self._progress = progress
-        self._task: TaskID = progress.add_task("", total=1, figures="", counted=counts.counted)
+        self._task: TaskID = progress.add_task("", total=1, figures="", counted="")
+
+    def load(self, name: str, plan: LoadPlan) -> None:
+        """Show the bar of another load."""
+        self._counts = _Counts(name, plan)
+        self._progress.reset(
+            self._task, total=1, figures=self._counts.figures, counted=self._counts.counted
+        )
 
     def phase(self, name: str, detail: str = "") -> None:
         """Show what begins."""
@@ -131,11 +148,10 @@ class LiveProgress:
 
 
 @contextmanager
-def shown(console: Console, plan: LoadPlan | None) -> Iterator[PlainProgress | LiveProgress]:
-    """Show the progress of one run, which ends with its load, the way *console* allows."""
-    counts = _Counts(plan)
+def shown(console: Console) -> Iterator[PlainProgress | LiveProgress]:
+    """Show the progress of one run the way *console* allows."""
     if not console.is_terminal:
-        yield PlainProgress(console, counts)
+        yield PlainProgress(console)
         return
     narrow = console.width < 100  # noqa: PLR2004 - columns that the whole line needs
     columns = (
@@ -147,4 +163,4 @@ def shown(console: Console, plan: LoadPlan | None) -> Iterator[PlainProgress | L
         TimeRemainingColumn(compact=True),
     )
     with Progress(*columns, console=console, transient=True, refresh_per_second=8) as progress:
-        yield LiveProgress(console, counts, progress)
+        yield LiveProgress(console, progress)

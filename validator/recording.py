@@ -8,17 +8,18 @@ from typing import Any
 
 from validator.errors import UsageError
 from validator.records.observation import Observations, Progress, Settled, Snapshot, Unreadable
-from validator.records.recording import Recording
+from validator.records.recording import Recording, Round
 from validator.records.trace import Trace
 from validator.values import Json, json_text, kind
 
-VERSION = 1
+VERSION = 2
+_WITH_ONE_ROUND = 1
+"""The version that knew one load at most, and kept what was seen of it at the top."""
 _MOST_BYTES = 1024 * 1024 * 1024
 
 
 def written(recording: Recording) -> str:
     """Return *recording* as the text of a file."""
-    seen = recording.observations
     document = {
         "recording": VERSION,
         "title": recording.title,
@@ -28,14 +29,23 @@ def written(recording: Recording) -> str:
         "elapsed_s": recording.elapsed,
         "interrupted": recording.interrupted,
         "remarks": list(recording.remarks),
-        "load": recording.ledger,
-        "trace": None if recording.trace is None else _trace(recording.trace),
+        "rounds": list(map(_round, recording.rounds)),
+    }
+    return json_text(document) + "\n"
+
+
+def _round(one: Round) -> dict[str, Any]:
+    seen = one.observations
+    return {
+        "load": one.load,
+        "interrupted": one.interrupted,
+        "ledger": one.ledger,
+        "trace": None if one.trace is None else _trace(one.trace),
         "settle": _settled(seen.settled),
         "before": {name: _snapshot(s) for name, s in seen.before.items()},
         "during": {name: [_snapshot(s) for s in samples] for name, samples in seen.during.items()},
         "after": {name: _snapshot(s) for name, s in seen.after.items()},
     }
-    return json_text(document) + "\n"
 
 
 def _trace(trace: Trace) -> dict[str, Any]:
@@ -91,9 +101,10 @@ def read(file: str | Path) -> Recording:
         raise UsageError(f"{path}: not a recording, not even JSON: {error}") from error
     if not isinstance(document, dict) or "recording" not in document:
         raise UsageError(f"{path}: not a recording; `validator run SPEC --record FILE` writes one")
-    if document["recording"] != VERSION:
-        found = document["recording"]
-        raise UsageError(f"{path}: a recording of version {found}; this tool reads {VERSION}")
+    found = document["recording"]
+    if found not in (_WITH_ONE_ROUND, VERSION):
+        known = f"{_WITH_ONE_ROUND} and {VERSION}"
+        raise UsageError(f"{path}: a recording of version {found}; this tool reads {known}")
     try:
         return _recording(document)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -101,16 +112,36 @@ def read(file: str | Path) -> Recording:
 
 
 def _recording(document: dict[str, Any]) -> Recording:
-    settled = document["settle"]
+    rounds = document["rounds"] if document["recording"] == VERSION else [_only_round(document)]
+    if not rounds:
+        raise ValueError("no rounds")
     return Recording(
         title=_text(document["title"]),
         spec=_text(document["spec"]),
         target=_text(document["target"]),
         started=_text(document["started"]),
         elapsed=float(document["elapsed_s"]),
-        ledger=document["load"],
-        # Recordings made before there were charts have none.
-        trace=None if document.get("trace") is None else _read_trace(document["trace"]),
+        rounds=tuple(map(_read_round, rounds)),
+        interrupted=_text(document["interrupted"]),
+        remarks=tuple(map(_text, document["remarks"])),
+    )
+
+
+def _only_round(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the round of a recording that knew one load at most."""
+    seen = {key: document[key] for key in ("settle", "before", "during", "after")}
+    # Recordings made before there were charts have no trace.
+    seen["trace"] = document.get("trace")
+    interrupted = bool(document["interrupted"])
+    return {"load": "", "interrupted": interrupted, "ledger": document["load"], **seen}
+
+
+def _read_round(document: dict[str, Any]) -> Round:
+    settled, trace = document["settle"], document["trace"]
+    return Round(
+        load=_text(document["load"]),
+        ledger=document["ledger"],
+        trace=None if trace is None else _read_trace(trace),
         observations=Observations(
             {name: _read_snapshot(name, s) for name, s in document["before"].items()},
             {name: _read_snapshot(name, s) for name, s in document["after"].items()},
@@ -120,8 +151,7 @@ def _recording(document: dict[str, Any]) -> Recording:
             },
             None if settled is None else _read_settled(settled),
         ),
-        interrupted=_text(document["interrupted"]),
-        remarks=tuple(map(_text, document["remarks"])),
+        interrupted=bool(document["interrupted"]),
     )
 
 

@@ -65,6 +65,9 @@ def _one(query: Query, ledger: Json, look: Look) -> Json:
         raise UnresolvedError(f"{_name(query)} is unknown: no load was sent")
     matches = look(query, ledger)
     if not matches:
+        first = str(query.keys[0])
+        if isinstance(ledger, dict) and ledger.get(first, "") is None:  # one of several loads
+            raise UnresolvedError(f"{_name(query)} is unknown: {first} was not sent")
         raise UnresolvedError(f"the ledger has no {_name(query)}")
     if matches[0].value is None:
         raise UnresolvedError(f"{_name(query)} was not measured in this load")

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from types import ModuleType
 from typing import Any, Protocol
@@ -19,14 +19,14 @@ from validator.errors import ServerError
 from validator.ledger import ledger
 from validator.load import Collector, load, remarks
 from validator.observe import Observer, sampling, settle, watching
+from validator.plan import LoadPlan
 from validator.probes.websocket import check_installed
 from validator.records.load import Exchange, LoadResult
 from validator.records.observation import Observations, Settled, Snapshot, Unreadable
-from validator.records.recording import Recording
-from validator.records.trace import Trace
+from validator.records.recording import Recording, Round
 from validator.redaction import Redaction
 from validator.server import started
-from validator.spec.model import Spec
+from validator.spec.model import Load, Spec
 from validator.trace import traced
 from validator.values import Json
 from validator.warmup import warm_up
@@ -36,6 +36,9 @@ INTERRUPTED = "interrupted"
 
 class Listener(Protocol):
     """Somebody who wants to know how a run gets on."""
+
+    def load(self, name: str, plan: LoadPlan) -> None:
+        """Hear which load the next phases are about; without a name when there is only one."""
 
     def phase(self, name: str, detail: str = "") -> None:
         """Hear what begins now."""
@@ -50,6 +53,9 @@ class Listener(Protocol):
 class Silent:
     """A listener that does not listen."""
 
+    def load(self, name: str, plan: LoadPlan) -> None:
+        """Hear nothing."""
+
     def phase(self, name: str, detail: str = "") -> None:
         """Hear nothing."""
 
@@ -61,9 +67,10 @@ class Silent:
 
 
 @dataclass(slots=True)
-class _Seen:
-    """What a run has seen so far, good at any time."""
+class _Round:
+    """What was seen so far around one load, good at any time."""
 
+    load: str = ""
     before: dict[str, Snapshot] = field(default_factory=dict)
     during: dict[str, list[Snapshot]] = field(default_factory=dict)
     after: dict[str, Snapshot] = field(default_factory=dict)
@@ -72,6 +79,41 @@ class _Seen:
     """What the whole load came to; None as long as it is not over."""
     result: LoadResult | None = None
     settled: Settled | None = None
+
+    def sum_up(self) -> LoadResult | None:
+        """Sum up the load, once: that takes a while of a large one. None when it was not sent."""
+        if self.result is None and self.collector is not None:
+            self.result = self.collector.result()
+            self.ledger = ledger(self.result)
+        return self.result
+
+    def record(self) -> Round:
+        """Return what was seen, without what only samples and charts need."""
+        self.sum_up()
+        samples = {name: tuple(found) for name, found in self.during.items()}
+        seen = Observations(self.before, self.after, samples, self.settled)
+        return Round(self.load, self.ledger, seen)
+
+    def whole(self, began: float, after: Mapping[str, Snapshot], *, interrupted: bool) -> Round:
+        """Return all that was seen in a run that *began* then, with *after* where nobody looked."""
+        found = self.record()
+        seen = replace(found.observations, after={**after, **self.after})
+        trace = None
+        if (result := self.result) is not None:
+            during = {name: marked(found, result, began) for name, found in seen.during.items()}
+            seen = replace(seen, during=during)
+            zero = result.zero
+            trace = traced(result, None if zero is None else zero.monotonic - began)
+        return replace(found, observations=seen, interrupted=interrupted, trace=trace)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What a run has seen so far, good at any time."""
+
+    began: float = field(default_factory=time.monotonic)
+    rounds: list[_Round] = field(default_factory=list)
+    """Those that have begun."""
     interrupted: str = ""
     remarks: list[str] = field(default_factory=list)
 
@@ -87,10 +129,9 @@ async def run(
     """
     if any(endpoint.method == "WEBSOCKET" for endpoint in spec.endpoints):
         check_installed()
-    began = time.monotonic()
     now = datetime.now(UTC)
     seen = _Seen()
-    work = asyncio.create_task(_in_order(spec, seen, listener or Silent(), began))
+    work = asyncio.create_task(_in_order(spec, seen, listener or Silent()))
     stop = asyncio.create_task((interrupt or asyncio.Event()).wait())
     try:
         await asyncio.wait((work, stop), timeout=spec.timeout, return_when=asyncio.FIRST_COMPLETED)
@@ -102,12 +143,12 @@ async def run(
         await asyncio.wait((work, stop))
     if not work.cancelled():
         work.result()
-    return _recorded(spec, seen, now, began)
+    return _recorded(spec, seen, now)
 
 
-async def _in_order(spec: Spec, seen: _Seen, listener: Listener, began: float) -> None:
+async def _in_order(spec: Spec, seen: _Seen, listener: Listener) -> None:
     def clock() -> float:
-        return time.monotonic() - began
+        return time.monotonic() - seen.began
 
     async with (
         _serving(spec, seen, listener) as up,
@@ -115,66 +156,73 @@ async def _in_order(spec: Spec, seen: _Seen, listener: Listener, began: float) -
     ):
         if not up:
             return
-        if spec.load and (warming := spec.load.plan.warming()):
-            listener.phase("warmup")
-            _say(await warm_up(spec, warming, observer, _today()), seen, listener)
-        listener.phase("before" if spec.load else "look")
-        await _look_before(spec, seen, observer)
-        if spec.load is None:
-            seen.after = seen.before
-            return
-        if _unreachable(spec, seen):
-            seen.after = seen.before
-            remark = f"nothing answers at {spec.target.url}: the load was not sent"
-            seen.remarks.append(remark)
-            return
-        driver = spec.load.plan.driver
-        if isinstance(driver, Remarking) and (said := driver.remark()):
-            seen.remarks.append(said)
-            listener.remark(said)
-        listener.phase("load")
-        seen.collector = Collector()
-        async with sampling(observer, spec.endpoints) as seen.during:
-            await load(
-                spec.load.plan,
-                on_exchange=listener.exchange,
-                collector=seen.collector,
-            )
-        result = _summed_up(seen, seen.collector)
-        for remark in remarks(spec.load.plan, result):
-            _say(remark, seen, listener)
-        listener.phase("settle", f"at most {duration.written(spec.settle.within)}")
-        await _settle(spec, seen, observer, listener)
-        listener.phase("after")
-        seen.after = await observer.look(spec.endpoints, sequential=spec.sequential)
+        if not spec.loads:
+            listener.phase("look")
+            found = await observer.look(spec.endpoints, sequential=spec.sequential)
+            seen.rounds.append(_Round(before=found, after=found))
+        for one in spec.loads:
+            await _round(spec, one, seen, observer, listener)
 
 
-async def _look_before(spec: Spec, seen: _Seen, observer: Observer) -> None:
-    # With a load to come, endpoints marked `read: last` are left for the end: once is enough.
-    wanted = [e for e in spec.endpoints if spec.load is None or not e.read_last]
-    seen.before = await observer.look(wanted, sequential=spec.sequential)
+async def _round(
+    spec: Spec, one: Load, seen: _Seen, observer: Observer, listener: Listener
+) -> None:
+    """Look, send one load, wait, look again.
+
+    Each round looks for itself before its load: what counted late after the one before it, or
+    whatever was sent since, is then in the books of neither.
+    """
+    now = _Round(one.name)
+    seen.rounds.append(now)
+    # Endpoints marked `read: last` are left for the very end: once is enough.
+    early = [endpoint for endpoint in spec.endpoints if not endpoint.read_last]
+    listener.load(one.name, one.plan)
+    if warming := one.plan.warming():
+        listener.phase("warmup")
+        _say(await warm_up(spec, one.name, warming, observer, _today()), one.name, seen, listener)
+    listener.phase("before")
+    now.before = await observer.look(early, sequential=spec.sequential)
+    if _unreachable(now.before):
+        now.after = now.before
+        which = f"the load {one.name}" if one.name else "the load"
+        seen.remarks.append(f"nothing answers at {spec.target.url}: {which} was not sent")
+        return
+    driver = one.plan.driver
+    if isinstance(driver, Remarking) and (said := driver.remark()):
+        _say(said, one.name, seen, listener)
+    listener.phase("load")
+    now.collector = Collector()
+    async with sampling(observer, spec.endpoints) as now.during:
+        await load(one.plan, on_exchange=listener.exchange, collector=now.collector)
+    if (result := now.sum_up()) is not None:
+        for remark in remarks(one.plan, result):
+            _say(remark, one.name, seen, listener)
+    listener.phase("settle", f"at most {duration.written(spec.settle.within)}")
+    now.settled = await _settled(spec, seen, observer)
+    _say(_unsettled(now.settled), one.name, seen, listener)
+    listener.phase("after")
+    wanted = spec.endpoints if one is spec.loads[-1] else early
+    now.after = await observer.look(wanted, sequential=spec.sequential)
 
 
-def _unreachable(spec: Spec, seen: _Seen) -> bool:
+def _unreachable(before: Mapping[str, Snapshot]) -> bool:
     """Say whether nobody listens there: a load would only repeat that."""
-    causes = [s.error.cause if s.error else "" for s in seen.before.values()]
-    return bool(spec.endpoints) and bool(causes) and all(cause == "connect" for cause in causes)
+    causes = [s.error.cause if s.error else "" for s in before.values()]
+    return bool(causes) and all(cause == "connect" for cause in causes)
 
 
-async def _settle(spec: Spec, seen: _Seen, observer: Observer, listener: Listener) -> None:
-    document = seen.ledger
-    assert document is not None
+async def _settled(spec: Spec, seen: _Seen, observer: Observer) -> Settled:
+    """Wait for what the latest load moves."""
+    *earlier, latest = [one.record() for one in seen.rounds]
     today = _today()
-    readable = {name for name, snapshot in seen.before.items() if snapshot.error is None}
-    asked = {n: a for n, a in movement.moving(spec, readable).items() if n in readable}
+    asked = movement.moving(spec, (*earlier, latest))
 
     def content(snapshots: Mapping[str, Snapshot]) -> set[str]:
-        found = Observations(seen.before, snapshots)
-        return {
-            name for name in snapshots if movement.held(spec, asked[name], found, document, today)
-        }
+        found = replace(latest.observations, after=snapshots)
+        rounds = (*earlier, replace(latest, observations=found))
+        return {name for name in snapshots if movement.held(spec, asked[name], rounds, today)}
 
-    seen.settled = await settle(
+    return await settle(
         observer,
         [e for e in spec.endpoints if e.id in asked],
         spec.settle,
@@ -183,17 +231,17 @@ async def _settle(spec: Spec, seen: _Seen, observer: Observer, listener: Listene
         clock=observer.clock,
         sequential=spec.sequential,
     )
-    _say(_unsettled(seen.settled), seen, listener)
 
 
 def _today() -> date:
     return datetime.now(UTC).date()
 
 
-def _say(remark: str, seen: _Seen, listener: Listener) -> None:
+def _say(remark: str, load_name: str, seen: _Seen, listener: Listener) -> None:
     if remark:
-        seen.remarks.append(remark)
-        listener.remark(remark)
+        told = f"{load_name}: {remark}" if load_name else remark
+        seen.remarks.append(told)
+        listener.remark(told)
 
 
 def _unsettled(settled: Settled) -> str:
@@ -233,8 +281,14 @@ async def _serving(spec: Spec, seen: _Seen, listener: Listener) -> AsyncIterator
             raise
         announce(f"the server did not start: {error}")
         seen.remarks.extend(f"  {line}" for line in error.output.splitlines())
-        seen.after = _unseen(spec, "connect", f"the server did not start: {error}")
+        after = _unseen(spec, "connect", f"the server did not start: {error}")
+        seen.rounds = [_Round(name, after=after) for name in _names(spec)]
         yield False
+
+
+def _names(spec: Spec) -> list[str]:
+    """Return the names of the rounds that a whole run has."""
+    return [load.name for load in spec.loads] or [""]
 
 
 def _unseen(spec: Spec, cause: str, why: str) -> dict[str, Snapshot]:
@@ -242,51 +296,27 @@ def _unseen(spec: Spec, cause: str, why: str) -> dict[str, Snapshot]:
     return {e.id: Snapshot(e.id, error=Unreadable(cause, why)) for e in spec.endpoints}
 
 
-def _recorded(spec: Spec, seen: _Seen, now: datetime, began: float) -> Recording:
+def _recorded(spec: Spec, seen: _Seen, now: datetime) -> Recording:
+    after: dict[str, Snapshot] = {}
     if seen.interrupted:
         why = f"the run ended before it was read ({seen.interrupted})"
-        seen.after = _unseen(spec, INTERRUPTED, why) | seen.after
-    if seen.collector is not None:
-        _summed_up(seen, seen.collector)
+        after = _unseen(spec, INTERRUPTED, why)
+    names = _names(spec)
+    done = len(seen.rounds) - bool(seen.interrupted)
+    rounds = [*seen.rounds, *map(_Round, names[len(seen.rounds) :])]
     return Recording(
         title=spec.title,
         spec=spec.file,
         target=spec.target.url,
         started=now.isoformat(timespec="seconds"),
-        elapsed=time.monotonic() - began,
-        ledger=seen.ledger,
-        trace=_trace(seen, began),
-        observations=Observations(
-            seen.before,
-            seen.after,
-            _during(seen, began),
-            seen.settled,
+        elapsed=time.monotonic() - seen.began,
+        rounds=tuple(
+            one.whole(seen.began, after if number >= done else {}, interrupted=number >= done)
+            for number, one in enumerate(rounds)
         ),
         interrupted=seen.interrupted,
         remarks=tuple(seen.remarks),
     )
-
-
-def _during(seen: _Seen, began: float) -> dict[str, tuple[Snapshot, ...]]:
-    """Return the samples, each with how far the load was by then."""
-    if seen.result is None or not any(seen.during.values()):
-        return {name: tuple(samples) for name, samples in seen.during.items()}
-    return {name: marked(samples, seen.result, began) for name, samples in seen.during.items()}
-
-
-def _summed_up(seen: _Seen, collector: Collector) -> LoadResult:
-    """Sum up the load, once: that takes a while of a large one."""
-    if seen.result is None:
-        seen.result = collector.result()
-        seen.ledger = ledger(seen.result)
-    return seen.result
-
-
-def _trace(seen: _Seen, began: float) -> Trace | None:
-    if seen.result is None:
-        return None
-    zero = seen.result.zero
-    return traced(seen.result, None if zero is None else zero.monotonic - began)
 
 
 class _CallableModule(ModuleType):

@@ -19,6 +19,9 @@ class Sight:
 
     seen: Observations
     ledger: Json
+    """What references to the load read."""
+    duration: float | None
+    """Seconds that the load took."""
     _selected: dict[tuple[int, Query | Selector], tuple[Match, ...]] = field(default_factory=dict)
     _facts: Facts | None = None
 
@@ -30,14 +33,8 @@ class Sight:
     def facts(self) -> Facts:
         """What measures and references need."""
         if self._facts is None:
-            self._facts = Facts(lambda r: r.resolved(self.ledger, look), self._duration())
+            self._facts = Facts(lambda r: r.resolved(self.ledger, look), self.duration)
         return self._facts
-
-    def _duration(self) -> float | None:
-        if isinstance(self.ledger, dict):
-            found = self.ledger.get("duration_s")
-            return float(found) if is_number(found) else None
-        return None
 
     def select(self, query: Query | Selector, document: Json) -> tuple[Match, ...]:
         """Return what *query* selects from *document*."""

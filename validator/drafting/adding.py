@@ -18,6 +18,7 @@ from validator.source import Node, read
 from validator.span import Span
 from validator.spec.model import Assertion, ExprAssertion, PathAssertion, Spec
 from validator.spec.parse import Overrides, load_spec, parse
+from validator.views import together
 
 _FLOW = "is written in one line with brackets: put each part on a line of its own first"
 
@@ -34,7 +35,7 @@ class Existing:
     @property
     def has_load(self) -> bool:
         """Whether assertions may ask about change."""
-        return self.spec.load is not None
+        return bool(self.spec.loads)
 
     def named(self, pages: Sequence[Page]) -> tuple[Page, ...]:
         """Return *pages* under the names that their endpoints have in the spec, if they have."""
@@ -180,7 +181,7 @@ def _asked(spec: Spec, recordings: Sequence[Recording]) -> _Asked:
 def _fields(spec: Spec, recordings: Sequence[Recording]) -> Iterator[tuple[str, str]]:
     one: Field
     for recording in recordings:
-        for one in named(spec, recording.observations):
+        for one in named(spec, together(recording.rounds)):
             yield one.endpoint, one.path
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from validator.conclusion import conclude
 from validator.drafting import words
@@ -13,7 +14,7 @@ from validator.drafting.spots import Spot, metrics, spots
 from validator.drafting.writing import Draft, Frame, spec_text
 from validator.query import compiled
 from validator.records.observation import Snapshot
-from validator.records.recording import Recording
+from validator.records.recording import Recording, Round
 from validator.spec.model import Spec
 from validator.spec.parse import Overrides, parse
 from validator.values import Json, same
@@ -42,13 +43,13 @@ def _draft(page: Page, recordings: Sequence[Recording], model: str) -> Draft:
     documents: list[Json] = []
     loads: list[Load] = []
     idle: list[tuple[int, int]] = []
-    for recording in recordings:
-        seen = recording.observations
+    for one in _rounds(recordings):
+        seen = one.observations
         if documents:
             idle.append((len(documents) - 1, len(documents)))
-        if isinstance(recording.ledger, dict):
+        if isinstance(one.ledger, dict):
             documents += [seen.before[page.id].document, seen.after[page.id].document]
-            loads.append(Load(recording.ledger, len(documents) - 2, len(documents) - 1))
+            loads.append(Load(one.ledger, len(documents) - 2, len(documents) - 1))
         else:
             documents.append(seen.after[page.id].document)
     prometheus = page.decoder == "prometheus"
@@ -79,6 +80,10 @@ def _draft(page: Page, recordings: Sequence[Recording], model: str) -> Draft:
     return Draft(page.id, page.path, page.decoder, tuple(claims), tuple(notes))
 
 
+def _rounds(recordings: Sequence[Recording]) -> Iterator[Round]:
+    return chain.from_iterable(recording.rounds for recording in recordings)
+
+
 def _stirred(page: Page, recordings: Sequence[Recording], places: Sequence[Spot]) -> Iterator[str]:
     """Yield the paths of values that moved while a load ran, and were as before after it."""
     still = {
@@ -89,8 +94,8 @@ def _stirred(page: Page, recordings: Sequence[Recording], places: Sequence[Spot]
     }
     samples = [
         snapshot.document
-        for recording in recordings
-        for snapshot in recording.observations.during.get(page.id, ())
+        for one in _rounds(recordings)
+        for snapshot in one.observations.during.get(page.id, ())
         if snapshot.error is None
     ]
     if not samples:

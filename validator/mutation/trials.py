@@ -9,9 +9,10 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
+from validator.errors import UsageError
 from validator.evaluate import Judge
 from validator.judgement import asks_change
 from validator.mutation.changes import MUTATIONS
@@ -22,7 +23,7 @@ from validator.predicates.conformance import Conforms
 from validator.predicates.presence import Absent
 from validator.query import Query
 from validator.records.observation import Observations, Phase
-from validator.records.recording import Recording
+from validator.records.recording import Recording, Round
 from validator.records.verdict import REACHABLE, Status, Verdict
 from validator.selector import Selector
 from validator.spec.model import (
@@ -34,6 +35,7 @@ from validator.spec.model import (
     PathAssertion,
     Spec,
 )
+from validator.views import ALL, fitting, views
 
 _EVERY = 50
 """How many mutants are tried between two looks at the clock."""
@@ -115,7 +117,10 @@ def tried(  # noqa: PLR0913 - what is tried, on what, and how far
 
     Of more than *most* mutants as many are tried, chosen by *seed*; none once *go_on* says no.
     """
-    seen = recording.observations
+    if len(spec.loads) > 1:
+        raise UsageError(f"{spec.file}: several loads, and mutants are bred of one load's pages")
+    *_, around = fitting(spec, recording)
+    seen = around.observations
     fields = dict.fromkeys(named(spec, seen))
     inside = {(f.endpoint, f.keys) for f in fields}
     own = {endpoint.id for endpoint in spec.endpoints}
@@ -125,7 +130,7 @@ def tried(  # noqa: PLR0913 - what is tried, on what, and how far
     if everything:
         fields.update(dict.fromkeys(others))
     breeder = Breeder(spec, seen)
-    court = _Court(spec, recording, today)
+    court = _Court(spec, around, today)
     chosen, count = breeder.sampled(tuple(fields), most, seed)
     outcome = Outcome(unnamed=others)
     for number, mutant in enumerate(chosen):
@@ -143,10 +148,9 @@ def tried(  # noqa: PLR0913 - what is tried, on what, and how far
 class _Court:
     """The assertions of a spec about pages, and what each said of the truth."""
 
-    def __init__(self, spec: Spec, recording: Recording, today: date) -> None:
-        self.judge = Judge(
-            spec, recording.observations, recording.ledger, today, bool(recording.interrupted)
-        )
+    def __init__(self, spec: Spec, seen: Round, today: date) -> None:
+        self.seen = seen
+        self.judge = Judge(spec, views([seen])[ALL], today)
         self.matters: list[Assertion | Endpoint] = []
         for endpoint in spec.endpoints:
             self.matters += [endpoint, *endpoint.assertions]
@@ -158,7 +162,8 @@ class _Court:
     def tried(self, mutant: Mutant, seen: Observations) -> tuple[str, ...]:
         """Judge what *mutant* concerns; return the names of the verdicts that changed."""
         old = self.judge
-        judge = Judge(old.spec, seen, old.ledger, old.today, old.interrupted)
+        view = views([replace(self.seen, observations=seen)])[ALL]
+        judge = Judge(old.spec, view, old.today)
         changed = mutant.changed
         found = []
         for index, (matter, said) in enumerate(zip(self.matters, self.truth, strict=True)):

@@ -10,6 +10,21 @@ from validator.values import Json
 
 
 @dataclass(frozen=True, slots=True)
+class Round:
+    """One load, and what was seen around it."""
+
+    load: str = ""
+    """The load's name; empty for that of a `load:` block, and where none is sent."""
+    ledger: Json = None
+    """None when the load was not sent."""
+    observations: Observations = field(default_factory=Observations)
+    interrupted: bool = False
+    """Whether the run ended before this round did."""
+    trace: Trace | None = None
+    """The load request by request, for charts."""
+
+
+@dataclass(frozen=True, slots=True)
 class Recording:
     """What was seen; what it means is for a spec to say."""
 
@@ -21,11 +36,8 @@ class Recording:
     """ISO 8601, UTC."""
     elapsed: float = 0.0
     """Seconds."""
-    ledger: Json = None
-    """None when no load was sent."""
-    observations: Observations = field(default_factory=Observations)
+    rounds: tuple[Round, ...] = (Round(),)
+    """In the order they took place: one per load, or one look when there is none."""
     interrupted: str = ""
     """Why the run ended early; empty when it did not."""
     remarks: tuple[str, ...] = ()
-    trace: Trace | None = None
-    """The load request by request, for charts."""

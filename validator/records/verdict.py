@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from validator.records.chart import Chart
@@ -42,6 +42,11 @@ LOAD = "load"
 ACROSS = "across"
 
 
+def load_section(load: str) -> str:
+    """Return the section of a report that is about *load*; no endpoint's id has a space."""
+    return f"{LOAD} {load}" if load else LOAD
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """One assertion, decided."""
@@ -54,7 +59,9 @@ class Verdict:
     endpoint: str | None = None
     """The endpoint's id; None for assertions about the load or across endpoints."""
     section: str = ACROSS
-    """Where a report shows it: an endpoint's id, `load` or `across`."""
+    """Where a report shows it: an endpoint's id, `load`, `load NAME` or `across`."""
+    load: str = ""
+    """Which of several loads it is about; empty for all of them, or the only one."""
     path: str | None = None
     note: str = ""
     why: str = ""
@@ -88,7 +95,9 @@ class Report:
     elapsed: float = 0.0
     """Seconds."""
     load: Json = None
-    """The ledger document; None when no load was sent."""
+    """The ledger of a `load:` block; None when it was not sent."""
+    loads: Mapping[str, Json] = field(default_factory=dict)
+    """The ledgers of a `loads:` block by name, each None when that load was not sent."""
     settled: Settled | None = None
     fail_on: Severity = Severity.CRITICAL
     fail_on_vacuous: bool = False
@@ -101,6 +110,12 @@ class Report:
     """What a reader should know about the run as a whole: a reused server, an unsettled counter."""
     charts: tuple[Chart, ...] = ()
     """What people would rather look at than read."""
+
+    @property
+    def ledgers(self) -> dict[str, dict[str, Json]]:
+        """Every ledger there is, by the name of its load; that of a `load:` block has none."""
+        every = self.loads or {"": self.load}
+        return {name: ledger for name, ledger in every.items() if isinstance(ledger, dict)}
 
     @property
     def breaking(self) -> tuple[Verdict, ...]:

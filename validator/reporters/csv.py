@@ -14,6 +14,7 @@ from validator.values import printable
 COLUMNS = (
     "spec", "endpoint", "name", "path", "status", "severity", "expected", "actual",
     "before", "after", "note", "why", "vacuous", "file", "line", "column",
+    "load",
 )  # fmt: skip
 
 
@@ -42,6 +43,7 @@ def render(reports: Sequence[Report]) -> str:
                 report.title, v.endpoint or "", v.name, v.path or "", v.status.value,
                 v.severity.value, v.expected, v.actual, v.before, v.after, v.note, v.why,
                 "true" if v.vacuous else "false", v.span.file, str(v.span.line), str(v.span.column),
+                v.load,
             )  # fmt: skip
             rows.writerow([_harmless(cell) for cell in cells])
     return text.getvalue()

@@ -171,8 +171,10 @@ class _Run:
             (section, wording.place(section), sum(v.status is Status.PASS for v in mine), len(mine))
             for section, mine in wording.sections(report).items()
         ]
-        self.lines = request_lines(report.load) if isinstance(report.load, dict) else []
-        self.distributions = distributions(report.load) if isinstance(report.load, dict) else []
+        self.loads = [
+            (name, request_lines(ledger), distributions(ledger))
+            for name, ledger in report.ledgers.items()
+        ]
         self.charts, self.charts_left = _drawings(report.charts, _CHARTS // runs)
 
     def count(self, status: str) -> int:

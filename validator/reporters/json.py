@@ -63,6 +63,7 @@ def document(report: Report) -> dict[str, Any]:
         "interrupted": report.interrupted or None,
         "remarks": list(report.remarks),
         "load": report.load,
+        "loads": dict(report.loads) or None,
         "settle": _settled(report.settled),
         "tally": {status.value: count for status, count in sorted(report.tally.items())},
         "vacuous": report.vacuous,
@@ -87,6 +88,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     return {
         "endpoint": verdict.endpoint,
         "section": verdict.section,
+        "load": verdict.load or None,
         "name": verdict.name,
         "path": verdict.path,
         "status": verdict.status.value,

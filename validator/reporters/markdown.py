@@ -79,10 +79,10 @@ def _run(label: str, report: Report, room: int) -> Iterator[str]:
             break
         yield block
     yield ""
-    if isinstance(report.load, dict):
-        yield "### Requests"
+    for name, ledger in report.ledgers.items():
+        yield f"### Requests of {_text(name)}" if name else "### Requests"
         yield ""
-        yield from (f"- {_line(line)}" for line in request_lines(report.load))
+        yield from (f"- {_line(line)}" for line in request_lines(ledger))
         yield ""
     yield from _everything(report, room // 2)
 

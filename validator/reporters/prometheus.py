@@ -61,7 +61,8 @@ def render(reports: Sequence[Report]) -> str:
 
     Whether the run passed and when, how many assertions have which status, and the load's own
     figures in seconds. Every gauge has the label `spec`; a second run of the same spec also has
-    `run`. An alert on the age of `validator_run_timestamp_seconds` tells that nobody looked.
+    `run`, and the figures of several loads have `load`. An alert on the age of
+    `validator_run_timestamp_seconds` tells that nobody looked.
 
     ```yaml
     # validator run SPEC --report prometheus=/var/lib/node_exporter/validator.prom
@@ -75,8 +76,8 @@ def render(reports: Sequence[Report]) -> str:
         if count > 1:
             labels["run"] = str(count)
         _result(page, report, labels)
-        if isinstance(report.load, dict):
-            _load(page, report.load, labels)
+        for name, ledger in report.ledgers.items():
+            _load(page, ledger, {**labels, "load": name} if name else labels)
     return page.text()
 
 

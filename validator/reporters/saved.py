@@ -13,7 +13,7 @@ from validator.records.observation import Settled
 from validator.records.verdict import Report, Severity, Status, Verdict
 from validator.reporters.json import VERSION
 from validator.span import Span
-from validator.values import is_number, kind
+from validator.values import Json, is_number, kind
 
 T = TypeVar("T")
 
@@ -80,6 +80,7 @@ def _report(run: Mapping[str, Any]) -> Report:
         started=_text(run, "started"),
         elapsed=_number(run, "elapsed_s"),
         load=None if load is None else {**_object(load)},
+        loads=_loads(run.get("loads")),
         settled=_settled(run.get("settle")),
         # Reports written before these were told failed for what was critical.
         fail_on=_word(run, "fail_on", Severity, Severity.CRITICAL),
@@ -89,6 +90,11 @@ def _report(run: Mapping[str, Any]) -> Report:
         remarks=tuple(_texts(run, "remarks")),
         charts=tuple(_chart(c) for c in _objects(run, "charts", ())),
     )
+
+
+def _loads(loads: Any) -> dict[str, Json]:
+    named = {} if loads is None else _object(loads)
+    return {name: None if one is None else {**_object(one)} for name, one in named.items()}
 
 
 def _verdict(verdict: Mapping[str, Any]) -> Verdict:
@@ -101,6 +107,7 @@ def _verdict(verdict: Mapping[str, Any]) -> Verdict:
         actual=_text(verdict, "actual"),
         endpoint=_text(verdict, "endpoint", "") or None,
         section=_text(verdict, "section"),
+        load=_text(verdict, "load", ""),
         path=_text(verdict, "path", "") or None,
         note=_text(verdict, "note"),
         why=_text(verdict, "why"),

@@ -13,7 +13,15 @@ from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
 
-from validator.records.verdict import LOAD, REACHABLE, Report, Severity, Status, Verdict
+from validator.records.verdict import (
+    LOAD,
+    REACHABLE,
+    Report,
+    Severity,
+    Status,
+    Verdict,
+    load_section,
+)
 from validator.reporters.base import reporter
 from validator.reporters.figures import request_lines, shape_lines
 from validator.reporters.wording import (
@@ -95,9 +103,13 @@ def tables(
 def _run(report: Report, width: int, detail: Detail, *, bars: bool) -> Iterator[RenderableType]:
     yield Text()
     yield _line((printable(report.title), "head"), ("  ", ""), (printable(report.target), "muted"))
-    if isinstance(report.load, dict):
-        yield from (_wrapped(line, width, 1, 11) for line in request_lines(report.load))
-        yield from (Text(f" {line}") for line in (shape_lines(report.charts) if bars else ()))
+    for load, ledger in report.ledgers.items():
+        charts = report.charts
+        if load:
+            yield _line((f" {load}", "head"))
+            charts = tuple(c for c in charts if c.section == load_section(load))
+        yield from (_wrapped(line, width, 1, 11) for line in request_lines(ledger))
+        yield from (Text(f" {line}") for line in (shape_lines(charts) if bars else ()))
     total = 0 if detail is Detail.MUCH else len(report.verdicts)
     for section, verdicts in sections(report).items():
         yield from _section(section, verdicts, width, detail, total)
@@ -249,7 +261,7 @@ def _outcome(report: Report, width: int, *, several: bool = False) -> Iterator[R
     # What shows its cause comes first: that is what a reader wants to know.
     breaking = sorted(
         report.speaking(report.breaking),
-        key=lambda v: (v.section != LOAD, v.name != REACHABLE, not v.note),
+        key=lambda v: (v.section.split(" ")[0] != LOAD, v.name != REACHABLE, not v.note),
     )
     for verdict in breaking[:_MOST_REASONS]:
         cause = f": {_note(verdict)}" if _note(verdict) else ""

@@ -14,12 +14,13 @@ _PLACES = {LOAD: "Load", ACROSS: "Across endpoints"}
 
 def place(section: str) -> str:
     """Return the heading of a section: an endpoint's id, or what else it is about."""
-    return _PLACES.get(section, printable(section))
+    word, space, load = section.partition(" ")  # only `load NAME` has a space
+    return printable(f"{_PLACES.get(word, word)}{space}{load}")
 
 
 def full_name(verdict: Verdict) -> str:
     """Return the section and the name of an assertion."""
-    return printable(f"{_PLACES.get(verdict.section, verdict.section)}: {verdict.name}")
+    return f"{place(verdict.section)}: {printable(verdict.name)}"
 
 
 def notes(verdict: Verdict) -> list[str]:

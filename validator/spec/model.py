@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -66,6 +67,16 @@ class Quantify:
 Condition: TypeAlias = "tuple[Ask | Derive | Quantify, ...]"
 
 
+def references(condition: Condition) -> Iterator[Reference]:
+    """Yield what *condition* asks the load for."""
+    for part in condition:
+        match part:
+            case Ask(references=found):
+                yield from found
+            case Derive(inner=inner) | Quantify(inner=inner):
+                yield from references(inner)
+
+
 @dataclass(frozen=True, slots=True)
 class Xfail:
     """An announced failure, and until when the announcement is good."""
@@ -83,6 +94,8 @@ class About:
     why: str = ""
     skip: str = ""
     xfail: Xfail | None = None
+    load: str = ""
+    """The name of the load it is about; empty for all of them, or the only one."""
     span: Span = NOWHERE
 
 
@@ -149,6 +162,8 @@ class Endpoint:
     """Seconds between two samples while the load runs; None for no samples."""
     may_miss: int = 0
     """How many of the samples an assertion about them can do without."""
+    load: str = ""
+    """The name of the load that it is about; empty for all of them, or the only one."""
     severity: Severity = Severity.CRITICAL
     """Of being reachable, and the most that its assertions can matter."""
     assertions: tuple[Assertion, ...] = ()
@@ -181,6 +196,8 @@ class Load:
     """What is sent between the before and the after snapshots, and what must come of it."""
 
     plan: LoadPlan
+    name: str = ""
+    """In a `loads:` block; empty in a `load:` block."""
     assertions: tuple[PathAssertion, ...] = ()
     span: Span = NOWHERE
 
@@ -203,7 +220,8 @@ class Spec:
     target: Target
     endpoints: tuple[Endpoint, ...]
     server: ServerPlan | None = None
-    load: Load | None = None
+    loads: tuple[Load, ...] = ()
+    """They run one after another."""
     settle: Settle = field(default_factory=Settle)
     assertions: tuple[ExprAssertion, ...] = ()
     """Across endpoints."""

@@ -19,7 +19,7 @@ from validator.redaction import Redaction, without_userinfo
 from validator.registry import suggest
 from validator.source import Node, read
 from validator.span import Span
-from validator.spec import endless, explanations, loading, prompt_sources
+from validator.spec import endless, explanations, loading, loads, prompt_sources
 from validator.spec.forms import Written
 from validator.spec.load_keys import PromptsBlock
 from validator.spec.model import (
@@ -33,7 +33,7 @@ from validator.spec.model import (
     Spec,
     Target,
 )
-from validator.spec.promises import IMPLIED_LOAD, IMPLIED_NOT_ABORTED, Promises
+from validator.spec.promises import Promises, implied
 from validator.spec.references import References, is_secret
 from validator.spec.schemas import SchemaFiles
 from validator.spec.written import Assertion as AssertionBlock
@@ -188,23 +188,18 @@ class _Reading:
         written = _written(SpecFile, node)
         if written is None:
             explanations.complain(SpecFile, node, self._problems)
-        has_load = node.at("load") is not None
-        if not has_load:
+        blocks = loads.blocks(node, self._problems)
+        if not blocks:
             for span in references.load_spans:
                 self._problems.add("a reference to the load, and this spec sends none", span)
         checked = {} if written is None else _by_node(written, node)
-        promises = Promises(
-            self._problems,
-            has_load=has_load,
-            has_slo=node.at("load", "slo") is not None,
-            checked=checked,
-        )
+        promises = Promises(self._problems, loads.known(blocks, self._problems), checked=checked)
         target = self._target(node.at("target"), node, references.port)
         defaults = _written(TargetBlock, node.at("target")) or TargetBlock()
         part = self._part(node, promises, _Place("", folder, variables, (file,), defaults))
-        load = self._load(node.at("load"), promises, target)
+        plans = [self._load(name, member, promises, target) for name, member in blocks.items()]
         self._refuse_unknown_variables()
-        if not (part.endpoints or part.assertions or load or self._problems.found):
+        if not (part.endpoints or part.assertions or plans or self._problems.found):
             self._problems.add(
                 "a spec without assertions judges nothing", node.span, "add endpoints: with assert:"
             )
@@ -218,7 +213,7 @@ class _Reading:
             endpoints=part.endpoints,
             assertions=part.assertions,
             server=self._server(node.at("server")) if self._overrides.url is None else None,
-            load=load,
+            loads=tuple(plan for plan in plans if plan is not None),
             settle=_settle(_written(SettleBlock, node.at("settle"))),
             sequential=written.sequential,
             timeout=written.timeout,
@@ -233,9 +228,8 @@ class _Reading:
             node = read(setting.text or "''", setting.label, self._problems)
             if node is None:
                 continue
-            if setting.keys[0] in ("load", "server") and root.at(setting.keys[0]) is None:
-                raise UsageError(f"{setting.label}: the spec has no {setting.keys[0]}: block")
-            root = _placed(root, setting.keys, node)
+            for keys in _places(root, setting):
+                root = _placed(root, keys, node)
         return root
 
     def _variables(self) -> dict[str, Node]:
@@ -314,13 +308,11 @@ class _Reading:
             **_given(within=written.within),
         )
 
-    def _load(self, node: Node | None, promises: Promises, target: Target) -> Load | None:
-        if node is None:
-            return None
+    def _load(self, name: str, node: Node, promises: Promises, target: Target) -> Load | None:
         listed = node.at("assert")
         assertions: list[PathAssertion] = []
         for item in _items(listed):
-            assertion = promises.about_load(item)
+            assertion = promises.about_load(item, name)
             if assertion is not None:
                 assertions.append(assertion)
         if listed is not None and listed.value == []:
@@ -339,11 +331,12 @@ class _Reading:
         plan = loading.plan(written, node, driver, self._problems)
         if plan is None:
             return None
-        given = tuple(assertions) or IMPLIED_LOAD[:1]
-        aborting = (IMPLIED_NOT_ABORTED,) if plan.abort_on else ()
+        success_rate, some_ok, not_aborted = implied(name)
+        aborting = (not_aborted,) if plan.abort_on else ()
         return Load(
             plan=plan,
-            assertions=(*given, *IMPLIED_LOAD[1:], *aborting),
+            name=name,
+            assertions=(*(assertions or [success_rate]), some_ok, *aborting),
             span=node.span,
         )
 
@@ -454,7 +447,7 @@ class _Reading:
         kept = {
             key: member if key in ("version", "title", "vars") else references.resolved(member)
             for key, member in node.value.items()
-            if key not in ("target", "load", "server", "settle")
+            if key not in ("target", "load", "loads", "server", "settle")
         }
         node = self._files.with_schemas(node.with_value(kept), path.parent)
         self._secrets |= references.secrets
@@ -483,9 +476,10 @@ class _Reading:
         severity = Severity.CRITICAL
         if written is not None and written.reachable is not None and written.reachable.severity:
             severity = Severity(written.reachable.severity)
+        load = promises.loads.named(node, once=id_ in promises.once)
         assertions: list[Assertion] = []
         for item in _items(node.at("assert")):
-            assertion = promises.about_endpoint(item, id_, severity)
+            assertion = promises.about_endpoint(item, id_, severity, load)
             if assertion is not None:
                 assertions.append(assertion)
         if written is None:
@@ -519,6 +513,7 @@ class _Reading:
             collect=collect,
             headers=tuple(headers.items()),
             read_last=written.read == "last",
+            load=load,
             severity=severity,
             assertions=tuple(assertions),
             span=node.key_span,
@@ -556,6 +551,8 @@ def _by_node(written: SpecFile, node: Node) -> dict[int, Written]:
         found |= _assertions_by_node(endpoint.assertions, member)
     if written.load is not None:
         found |= _assertions_by_node(written.load.assertions, node.at("load"))
+    for name, member in _members(node, "loads").items():
+        found |= _assertions_by_node(written.loads[name].assertions, member)
     return found | _assertions_by_node(written.assertions, node)
 
 
@@ -604,6 +601,20 @@ def _place(node: Node, key: str) -> Span:
 
 def _items(node: Node | None) -> list[Node]:
     return node.value if node is not None and isinstance(node.value, list) else []
+
+
+def _places(root: Node, setting: Setting) -> list[tuple[str, ...]]:
+    """Return where a setting goes; one for `load` goes to each of several loads."""
+    first, *rest = setting.keys
+    names = _members(root, "loads")
+    if first == "load" and root.at("load") is None and names:
+        return [("loads", name, *rest) for name in names]
+    if first in ("load", "loads", "server") and root.at(first) is None:
+        raise UsageError(f"{setting.label}: the spec has no {first}: block")
+    if first == "loads" and rest and rest[0] not in names:
+        hint = suggest(rest[0], names, "loads")
+        raise UsageError(f"{setting.label}: the spec has no load {rest[0]!r} ({hint})")
+    return [setting.keys]
 
 
 def _placed(node: Node, keys: tuple[str, ...], value: Node) -> Node:

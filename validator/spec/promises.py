@@ -9,8 +9,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from validator.errors import Problems
-from validator.expressions import FUNCTIONS, Expression, ExpressionError, compile_expression
-from validator.ledger import unknown_field
+from validator.expressions import (
+    FUNCTIONS,
+    Expression,
+    ExpressionError,
+    Term,
+    compile_expression,
+)
 from validator.measures import MEASURES
 from validator.predicates import PREDICATES
 from validator.query import Query, compiled
@@ -22,6 +27,7 @@ from validator.source import Node
 from validator.span import Span
 from validator.spec.conditions import Surroundings, condition
 from validator.spec.forms import Written
+from validator.spec.loads import Loads
 from validator.spec.model import (
     About,
     Ask,
@@ -32,33 +38,46 @@ from validator.spec.model import (
     ExprAssertion,
     Over,
     PathAssertion,
-    Quantify,
     Xfail,
+    references,
 )
 from validator.spec.written import Assertion as AssertionBlock
 
-IMPLIED_LOAD = (
-    PathAssertion(
-        About(name="success_rate", why="a load that fails proves nothing"),
-        None,
-        compiled("$.success_rate"),
-        (Ask(PREDICATES["ge"].read(0.9)),),
-    ),
-    PathAssertion(
-        About(name="some request succeeded", why="a load without a success proves nothing"),
-        None,
-        compiled("$.ok"),
-        (Ask(PREDICATES["gt"].read(0)),),
-    ),
-)
-"""The first stands in for a missing `load.assert`; the second is always asked."""
-IMPLIED_NOT_ABORTED = PathAssertion(
-    About(name="the load was not given up", why="a load that was given up proves nothing"),
-    None,
-    compiled("$.aborted"),
-    (Ask(PREDICATES["eq"].read(False)),),  # noqa: FBT003 - a value of the ledger
-)
-"""Asked when there is `abort_on`."""
+
+def implied(load: str) -> tuple[PathAssertion, PathAssertion, PathAssertion]:
+    """Return what is asked of *load* by itself.
+
+    The first stands in for assertions of its own, the second is always asked, and the third when
+    there is `abort_on`.
+    """
+    return (
+        PathAssertion(
+            About(name="success_rate", why="a load that fails proves nothing", load=load),
+            None,
+            compiled("$.success_rate"),
+            (Ask(PREDICATES["ge"].read(0.9)),),
+        ),
+        PathAssertion(
+            About(
+                name="some request succeeded",
+                why="a load without a success proves nothing",
+                load=load,
+            ),
+            None,
+            compiled("$.ok"),
+            (Ask(PREDICATES["gt"].read(0)),),
+        ),
+        PathAssertion(
+            About(
+                name="the load was not given up",
+                why="a load that was given up proves nothing",
+                load=load,
+            ),
+            None,
+            compiled("$.aborted"),
+            (Ask(PREDICATES["eq"].read(False)),),  # noqa: FBT003 - a value of the ledger
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +85,7 @@ class Promises:
     """Reads assertions; knows what they may refer to."""
 
     problems: Problems
-    has_load: bool
-    has_slo: bool = False
-    """Without an SLO the ledger has no goodput."""
+    loads: Loads
     checked: Mapping[int, Written] = field(default_factory=dict)
     """What nodes, by identity, are when they have been checked already."""
     ids: tuple[str, ...] = ()
@@ -81,6 +98,11 @@ class Promises:
     pages: frozenset[str] = frozenset()
     """Endpoints that are Prometheus pages."""
 
+    @property
+    def has_load(self) -> bool:
+        """Whether anything is sent."""
+        return bool(self.loads.names)
+
     def among(self, ids: list[str], prefix: str, **traits: set[str]) -> Promises:
         """Return a reader that knows the endpoints *ids*, those of its own file by short name.
 
@@ -89,8 +111,8 @@ class Promises:
         known: dict[str, Any] = {name: frozenset(found) for name, found in traits.items()}
         return replace(self, ids=tuple(ids), prefix=prefix, **known)
 
-    def about_load(self, node: Node) -> PathAssertion | None:
-        """Return an assertion about the ledger."""
+    def about_load(self, node: Node, load: str) -> PathAssertion | None:
+        """Return an assertion about the ledger of *load*."""
         written = self._written(node)
         if written is None:
             return None
@@ -99,23 +121,30 @@ class Promises:
                 "expr goes with an endpoint, or with assert: at the top", node.span, "use path:"
             )
             return None
-        found = self._path(written, node, None, Severity.CRITICAL)
+        if (member := node.at("load")) is not None:
+            message = "an assertion of a load is about that load"
+            self.problems.add(message, member.key_span, "leave it out")
+        found = self._path(written, node, None, Severity.CRITICAL, load)
         if (
             found is not None
             and isinstance(found.query, Query)
-            and (lacking := self._unknown_field(found.query))
+            and (lacking := self.loads.lacking(found.query.keys, load))
         ):
             self.problems.add(f"the ledger has no {lacking[0]!r}", _at(node, "path"), lacking[1])
         return found
 
-    def about_endpoint(self, node: Node, id_: str, most: Severity) -> Assertion | None:
-        """Return an assertion about endpoint *id_*, at most as severe as *most*."""
+    def about_endpoint(self, node: Node, id_: str, most: Severity, load: str) -> Assertion | None:
+        """Return an assertion about endpoint *id_*, at most as severe as *most*.
+
+        It is about *load* unless it names another.
+        """
         written = self._written(node)
         if written is None:
             return None
+        load = self.loads.named(node, load, once=id_ in self.once)
         if written.expr is not None:
-            return self._expr(written, node, id_, most)
-        return self._path(written, node, id_, most)
+            return self._expr(written, node, id_, most, load)
+        return self._path(written, node, id_, most, load)
 
     def across(self, node: Node) -> ExprAssertion | None:
         """Return an assertion across endpoints."""
@@ -129,7 +158,7 @@ class Promises:
                 "a path belongs to an endpoint",
             )
             return None
-        return self._expr(written, node, None, Severity.CRITICAL)
+        return self._expr(written, node, None, Severity.CRITICAL, self.loads.named(node))
 
     def _written(self, node: Node) -> AssertionBlock | None:
         known = self.checked.get(id(node))
@@ -140,7 +169,9 @@ class Promises:
         except ValidationError:
             return None
 
-    def _about(self, written: AssertionBlock, node: Node, default: str, most: Severity) -> About:
+    def _about(
+        self, written: AssertionBlock, node: Node, default: str, most: Severity, load: str
+    ) -> About:
         severity = Severity(written.severity or Severity.CRITICAL)
         xfail = written.xfail
         return About(
@@ -149,11 +180,12 @@ class Promises:
             why=written.why or "",
             skip=written.skip or "",
             xfail=None if xfail is None else Xfail(xfail.reason, xfail.until),
+            load=load,
             span=node.span,
         )
 
     def _path(
-        self, written: AssertionBlock, node: Node, id_: str | None, most: Severity
+        self, written: AssertionBlock, node: Node, id_: str | None, most: Severity, load: str
     ) -> PathAssertion | None:
         query = written.path or written.metric
         if written.path is not None and written.metric is not None:
@@ -183,9 +215,9 @@ class Promises:
             self.problems.add(
                 "an assertion needs a predicate", node.span, "such as exists: true or ge: 1"
             )
-        self._check_references(asked, node)
+        self._check_references(asked, node, load)
         name = "conforms" if written.path is written.metric is None else _named(query, asked)
-        about = self._about(written, node, name, most)
+        about = self._about(written, node, _labelled(name, load if id_ else ""), most, load)
         return PathAssertion(about, id_, query, asked, over)
 
     def _check_metric(self, id_: str | None, node: Node) -> None:
@@ -197,21 +229,14 @@ class Promises:
                 "add format: prometheus to the endpoint" if id_ else "the ledger has paths",
             )
 
-    def _unknown_field(self, query: Query) -> tuple[str, str] | None:
-        """Return the first key of *query* that the ledger will not have, and a hint."""
-        if query.keys[:1] == ("goodput",) and not self.has_slo:
-            return "goodput", "add slo: to the load, such as {ttft: 500ms}"
-        return unknown_field(query)
-
-    def _check_references(self, asked: Condition, node: Node) -> None:
-        for reference in _references(asked):
+    def _check_references(self, asked: Condition, node: Node, load: str) -> None:
+        for reference in references(asked):
             for query in reference.queries:
-                if lacking := self._unknown_field(query):
-                    message = f"the ledger has no {lacking[0]!r}"
-                    self.problems.add(message, _holder(node, reference).span, lacking[1])
+                if wrong := self.loads.wrong(query.keys, load):
+                    self.problems.add(wrong[0], _holder(node, reference).span, wrong[1])
 
     def _expr(
-        self, written: AssertionBlock, node: Node, id_: str | None, most: Severity
+        self, written: AssertionBlock, node: Node, id_: str | None, most: Severity, load: str
     ) -> ExprAssertion | None:
         for key in (*PREDICATES, *MEASURES, "each", "any", "none", "path", "metric"):
             if (member := node.at(key)) is not None:
@@ -224,8 +249,9 @@ class Promises:
             self.problems.add(f"expr: {error}", _inside(text_node.span, error.at))
             return None
         bindings = tuple(self._bindings(written, node, id_))
-        self._check_terms(expression, dict(bindings), node, text_node.span)
-        about = self._about(written, node, " ".join(expression.text.split()), most)
+        self._check_terms(expression, dict(bindings), node, text_node.span, load)
+        name = _labelled(" ".join(expression.text.split()), load)
+        about = self._about(written, node, name, most, load)
         over = self._expr_over(written, node, bindings)
         return ExprAssertion(about, id_, expression, bindings, over)
 
@@ -291,7 +317,7 @@ class Promises:
         return None
 
     def _check_terms(
-        self, expression: Expression, bound: dict[str, Binding], node: Node, span: Span
+        self, expression: Expression, bound: dict[str, Binding], node: Node, span: Span, load: str
     ) -> None:
         declared = node.at("let")
         names = [*declared.value] if declared and isinstance(declared.value, dict) else [*bound]
@@ -299,16 +325,17 @@ class Promises:
             if term.name == "load":
                 if not self.has_load:
                     self.problems.add("a reference to the load, and this spec sends none", span)
-                elif lacking := self._unknown_field(compiled("$" + term.text.removeprefix("load"))):
-                    self.problems.add(f"the ledger has no {lacking[0]!r}", span, lacking[1])
+                elif wrong := self.loads.wrong(term.text.split(".")[1:], load):
+                    self.problems.add(wrong[0], span, wrong[1])
             elif term.name not in names:
                 hint = suggest(term.name, [*names, "load"], "names")
                 self.problems.add(f"{term.name!r} is not bound", span, f"{hint}; bind it with let:")
             elif term.phase != "after" and not self.has_load:
                 self.problems.add(f"{term.text} needs a load, and this spec sends none", span)
-            elif term.phase != "after" and self._looked_at_once(bound.get(term.name)):
-                message = f"{term.text} looks before the load; `read: last` looks after it only"
-                self.problems.add(message, span)
+            elif self._looked_at_once(bound.get(term.name)) and (
+                missed := self._missed(term, load)
+            ):
+                self.problems.add(missed, span)
         used = {term.name for term in expression.terms}
         for name in names:
             if name not in used:
@@ -316,17 +343,16 @@ class Promises:
                 assert member is not None
                 self.problems.add(f"{name!r} is bound and not used", member.key_span)
 
+    def _missed(self, term: Term, load: str) -> str:
+        """Say what one look after the last load misses of what *term* asks; nothing if nothing."""
+        if term.phase != "after":
+            return f"{term.text} looks before the load; `read: last` looks after it only"
+        if load and load != self.loads.names[-1]:
+            return f"{term.text} looks after {load}; `read: last` looks after the last load only"
+        return ""
+
     def _looked_at_once(self, binding: Binding | None) -> bool:
         return binding is not None and binding.endpoint in self.once
-
-
-def _references(asked: Condition) -> Iterator[Reference]:
-    for part in asked:
-        match part:
-            case Ask(references=references):
-                yield from references
-            case Derive(inner=inner) | Quantify(inner=inner):
-                yield from _references(inner)
 
 
 def _holder(node: Node, reference: Reference) -> Node:
@@ -343,6 +369,11 @@ def _named(query: Query | Selector, asked: Condition) -> str:
         inner = inner[0].inner
     path = query.text.removeprefix("$").removeprefix(".") or "$"
     return " of ".join([*words, path])
+
+
+def _labelled(name: str, load: str) -> str:
+    """Return *name* with the load it is about, so that two loads have two names."""
+    return f"{load}: {name}" if load else name
 
 
 def _key(node: Node, key: str) -> Span:

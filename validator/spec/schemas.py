@@ -37,6 +37,9 @@ class SchemaFiles:
                     members[name] = _changed(member, inner)
                 case "load", _:
                     members[name] = self._asserting(member, folder)
+                case "loads", dict() as loads:
+                    inner = {i: self._asserting(one, folder) for i, one in loads.items()}
+                    members[name] = _changed(member, inner)
         return _changed(root, members)
 
     def _asserting(self, block: Node, folder: Path) -> Node:

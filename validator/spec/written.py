@@ -196,6 +196,9 @@ class Assertion(Condition):
         UNSET,
         description="after the load (default), before it, or during it (its samples).",
     )
+    load: Text = Field(
+        UNSET, description="Of several loads, the one it is about; all of them unless given."
+    )
     skip: Reason = Field(UNSET, description="Do not judge this, for this reason.")
     xfail: XfailBlock = Field(UNSET, description="A failure that is announced, and does not count.")
 
@@ -284,6 +287,9 @@ class EndpointBlock(Written):
     reachable: ReachableBlock = Field(UNSET, description="How much being readable matters.")
     during: DuringBlock = Field(
         UNSET, description="Sample it while the load runs, for `over: during`."
+    )
+    load: Text = Field(
+        UNSET, description="Of several loads, the one that its assertions are about."
     )
     read: When = Field(UNSET, description="`last`: once, after all others; never polled.")
     assertions: list[Assertion] = Field(UNSET, alias="assert", description="What must be true.")
@@ -392,6 +398,9 @@ class SpecFile(Written):
     target: TargetBlock = Field(UNSET, description="The system under test.")
     server: ServerBlock = Field(UNSET, description="How to start the target if need be.")
     load: LoadBlock = Field(UNSET, description="What to send.")
+    loads: dict[str, LoadBlock] = Field(
+        UNSET, description="Instead of `load`: several loads by name, sent one after another."
+    )
     settle: SettleBlock = Field(UNSET, description="How long to wait for counters afterwards.")
     sequential: bool = Field(
         default=False, description="Read the endpoints one by one, in spec order."

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from validator.drafting.writing import Draft, Frame
     from validator.records.recording import Recording
     from validator.spec.model import Spec
+    from validator.values import Json
 
 _PAUSE = 1.1
 """Seconds in which nothing is sent, to see what moves by itself."""
@@ -236,21 +237,21 @@ def _seen(frame: Frame, pages: Sequence[Page], wishes: _Wishes) -> list[Recordin
         recording = watched(spec, Flags(quiet=not frame.requests))
         if recording.interrupted:
             leave(INTERRUPTED)
-        seen = recording.observations
+        (around,) = recording.rounds
+        seen = around.observations
         bad = {**unreadable(seen.before), **unreadable(seen.after)}
         if bad:
             raise LookingError("; ".join(f"{name}: {why}" for name, why in bad.items()))
         if frame.requests:
-            _check_load(recording)
+            _check_load(around.ledger)
         recordings.append(recording)
     return recordings
 
 
-def _check_load(recording: Recording) -> None:
+def _check_load(ledger: Json) -> None:
     """Refuse to draft from a load that failed: what it should have moved nobody knows."""
     from validator.drafting.looking import LookingError
 
-    ledger = recording.ledger
     if not isinstance(ledger, dict):
         raise LookingError("the load was not sent")
     sent, good, errors = ledger.get("sent"), ledger.get("ok"), ledger.get("errors")

@@ -33,4 +33,4 @@ def lint(specs: tuple[str, ...]) -> None:
 
 def _assertions(spec: Spec) -> int:
     own = sum(len(e.assertions) for e in spec.endpoints) + len(spec.assertions)
-    return own + (len(spec.load.assertions) if spec.load else 0)
+    return own + sum(len(plan.assertions) for plan in spec.loads)

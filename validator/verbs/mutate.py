@@ -149,7 +149,10 @@ def _seen(path: Path, flags: Flags, replay: str | None) -> tuple[Spec, Recording
 
 def _check_fits(spec: Spec, recording: Recording, name: str) -> None:
     """Refuse a recording that holds none of the pages that *spec* asks about."""
-    seen = recording.observations
+    from validator.views import fitting
+
+    *_, around = fitting(spec, recording)
+    seen = around.observations
     asked = [endpoint.id for endpoint in spec.endpoints]
     if asked and not any(i in seen.after for i in asked):
         held = ", ".join(seen.after) or "none"

@@ -121,5 +121,5 @@ def watched(spec: Spec, flags: Flags) -> Recording:
 
     if flags.quiet:
         return loops.run(go(Silent()))
-    with shown(console(stderr=True), spec.load.plan if spec.load else None) as listener:
+    with shown(console(stderr=True)) as listener:
         return loops.run(go(listener))
