@@ -143,3 +143,44 @@ def test_requests_that_are_not_streamed_are_counted(fakeai, first):
     assert found["load"]["ok"] == REQUESTS
     assert "dynamo: every streamed request is counted" not in bad(found)
     assert "dynamo: summary.total_requests" not in bad(found)
+
+
+STREAMS_THEN_PLAIN = """
+version: 1
+title: Streams, then plain requests
+target: {url: http://localhost:8000}
+loads:
+  streams: {model: openai/gpt-oss-120b, requests: 6, concurrency: 3, prompts: [Write a haiku]}
+  plain:
+    {model: openai/gpt-oss-120b, requests: 9, concurrency: 3, stream: false, prompts: [Say hello]}
+settle: {within: 2s}
+endpoints:
+  dynamo:
+    get: /dynamo/metrics/json
+    assert:
+      - {path: $.summary.total_requests, load: streams, delta: {eq: "${load.ok}"}, name: streamed}
+      - {path: $.summary.total_requests, load: streams, delta: {eq: 0}, name: no stream}
+      - {path: $.summary.total_requests, load: plain, delta: {eq: "${load.ok}"}, name: plain}
+      - {path: $.summary.total_requests, delta: {eq: "${load.plain.ok}"}, name: together}
+  kv_cache:
+    get: /kv-cache/metrics
+    assert:
+      - path: "$.smart_router.workers[*].total_requests"
+        delta: {sum: {eq: "${load.ok}"}}
+        load: streams
+        name: workers take the streams
+      - path: "$.smart_router.workers[*].total_requests"
+        delta: {sum: {eq: "${load.ok}"}}
+        load: plain
+        name: workers take the plain ones
+"""
+
+
+def test_of_streams_and_then_plain_requests_only_the_plain_ones_are_counted(fakeai, tmp_path):
+    path = tmp_path / "loads.yaml"
+    path.write_text(STREAMS_THEN_PLAIN)
+    found = report(validator("run", path, "--url", fakeai, "--report", "json"))
+    assert {name: one["ok"] for name, one in found["loads"].items()} == {"streams": 6, "plain": 9}
+    assert set(bad(found)) == {"dynamo: streamed"}
+    together = next(v for v in found["verdicts"] if v["name"] == "together")
+    assert together["actual"].startswith("+9 ")

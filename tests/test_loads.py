@@ -9,8 +9,11 @@ import json
 from collections import Counter
 from datetime import date
 
+import command_line
 import jsonschema
 import pytest
+from command_line import validator
+from demo_process import ROOT, demo
 from hostile_http import hostile, never, reply
 from scripted_server import SETTLE, document
 
@@ -292,6 +295,74 @@ def test_the_time_for_the_whole_run_is_for_all_loads():
     assert report.interrupted == "run timeout"
     assert report.exit_code == 1
     assert named(report)["first: change of first"].status is Status.PASS
+
+
+# Flags
+
+
+@pytest.fixture(scope="module")
+def demo_url():
+    with demo() as url:
+        yield url
+
+
+EXAMPLE = ROOT / "examples" / "11-loads.yaml"
+
+
+def test_flags_are_for_every_load_and_a_key_of_one_is_for_that_one(demo_url):
+    done = validator(
+        "run", EXAMPLE, "--url", demo_url, "--requests", "4", "--concurrency", "2",
+        "--set", "loads.plain.requests=6", "--set", "load.max_tokens=3", "--report", "json",
+    )  # fmt: skip
+    loads = command_line.report(done)["loads"]
+    assert done.returncode == 0, done.stderr
+    assert {name: one["sent"] for name, one in loads.items()} == {"streams": 4, "plain": 6}
+    assert {one["in_flight_max"] for one in loads.values()} == {2}
+    assert loads["streams"]["tokens"]["completion"] == 4 * 3
+    assert loads["plain"]["tokens"]["completion"] == 6 * 3
+
+
+def test_who_waits_is_told_which_load_is_sent(demo_url):
+    done = validator("run", EXAMPLE, "--url", demo_url, "--requests", "10")
+    lines = done.stderr.splitlines()
+    for load in ("streams", "plain"):
+        at = lines.index(f"{load}: sending the load")
+        assert lines.index(f"{load}: looking before the load") < at
+        assert lines.index(f"{load}: looking after the load") > at
+        assert lines[at + 10].startswith(f"  100 % 10/10 {load} ")
+
+
+@pytest.mark.parametrize(
+    "flag,said",
+    [
+        ("loads.plian.requests=5", "the spec has no load 'plian' (did you mean 'plain'?)"),
+        ("loads.plain.requests=many", "error: --set loads.plain.requests: requests: expected"),
+        ("load.requests=many", "error: --set load.requests: requests: expected"),
+        ("load.request=5", "unknown key 'request'"),
+    ],
+)
+def test_a_flag_for_no_load_or_no_key_is_refused_once(flag, said):
+    done = validator("run", EXAMPLE, "--set", flag)
+    assert done.returncode == 2
+    assert done.stderr.count("error: ") == 1
+    assert said in done.stderr
+
+
+def test_loads_cannot_be_set_where_there_are_none():
+    done = validator("run", ROOT / "examples" / "01-first.yaml", "--set", "loads.a.requests=1")
+    assert done.returncode == 2
+    assert "the spec has no loads: block" in done.stderr
+
+
+def test_a_lie_about_one_load_is_not_blamed_on_the_other():
+    with demo("uncounted-streams") as url:
+        done = validator(
+            "run", EXAMPLE, "--url", url, "--set", "settle.within=500ms", "--report", "json"
+        )
+    assert set(command_line.bad(command_line.report(done))) == {
+        "dynamo: streams: change of summary.total_requests",
+        "across: both loads together",
+    }
 
 
 # Judged from data alone

@@ -632,6 +632,26 @@ def test_a_server_that_dies_during_the_load_is_reported_with_its_output(tmp_path
     assert {v["name"] for v in bad(found).values()} >= {"reachable", "good", "success_rate"}
 
 
+def test_a_load_is_not_sent_to_a_server_that_died_in_the_one_before(tmp_path):
+    dying = (
+        "count = 0\ndef asked():\n    global count\n    count += 1\n    if count == 5:\n"
+        "        os._exit(3)\nserve()"
+    )
+    one = SENDING.strip().removeprefix("load: ")
+    loads = f"loads:\n  first: {one}\n  second: {one}\n"
+    path = with_server(tmp_path, HEALTH + dying, load=loads)
+    done = validator("run", path, "--report", f"json={tmp_path / 'r.json'}")
+    assert done.returncode == 1
+    assert "the load second was not sent" in done.stdout
+    found = json.loads((tmp_path / "r.json").read_text())
+    assert found["loads"]["first"]["sent"] == 20
+    assert found["loads"]["second"] is None
+    said = {v["section"]: v for v in found["verdicts"] if v["name"] == "success_rate"}
+    assert said["load first"]["status"] == "fail"
+    assert said["load second"]["status"] == "error"
+    assert said["load second"]["note"] == "the load was not sent"
+
+
 # Interrupted
 
 
