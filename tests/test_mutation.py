@@ -367,6 +367,45 @@ def test_only_what_a_mutant_concerns_is_judged_and_nothing_else_changes(recorded
             assert set(trial.caught_by) <= set(changed)
 
 
+def test_of_several_loads_each_is_broken_by_itself_and_all_together():
+    loads = "".join(
+        f"  {name}: {{driver: http, path: /s, requests: 5, ok: $.id}}\n" for name in ("a", "b")
+    )
+    endpoints = """
+  page:
+    get: /page
+    load: a
+    assert:
+      - {path: $.total, delta: {eq: 5}, name: right}
+      - {path: $.total, delta: {ge: 0}, load: b, name: weak}
+  same:
+    get: /page
+    assert:
+      - {path: $.total, delta: {eq: 10}, name: together}
+"""
+    asked = spec("http://localhost", endpoints, load=f"loads:\n{loads}")
+
+    def seen(total):
+        return {name: Snapshot(name, {"total": total}, status=200) for name in ("page", "same")}
+
+    rounds = (
+        Round("a", LEDGER, Observations(seen(2), seen(7))),
+        Round("b", LEDGER, Observations(seen(7), seen(12))),
+    )
+    started = "2026-01-01T00:00:00+00:00"
+    outcome = tried(asked, Recording("t", "s", "u", started, rounds=rounds), TODAY)
+    caught = {(t.mutant.field.load, t.mutant.mutation): t.caught_by for t in outcome.trials}
+    assert caught["a", "+1"] == ("right",)
+    assert caught["b", "+1"] == ()
+    assert caught["b", "drop"] == ("weak",)
+    assert caught["", "+1"] == ("together",)
+    assert caught["a", "NaN"] == caught["", "NaN"] == ("reachable",)
+    assert ("b", "NaN") not in caught
+    (survivor,) = document(asked, "r", outcome, seed=0)["survivors"][:1]
+    assert survivor["load"] == "b"
+    assert "+1 (after b)" in text(asked, outcome, 80)
+
+
 # How much is tried
 
 

@@ -39,6 +39,11 @@ class View:
     """Requests that succeeded."""
     interrupted: bool
 
+    def instead(self, seen: Observations) -> View:
+        """Return this view, had *seen* been seen from the first look to the last."""
+        (first, _), *between, (last, _) = self.looks
+        return replace(self, seen=seen, looks=((first, seen.before), *between, (last, seen.after)))
+
 
 def fitting(spec: Spec, recording: Recording) -> tuple[Round, ...]:
     """Return the rounds that *spec* is about; raise `UsageError` when its loads are others."""

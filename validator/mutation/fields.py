@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from validator.exposition import series
 from validator.judgement import asks_change
@@ -38,15 +38,23 @@ class Field:
     keys: Keys
     path: str
     """As a person would ask for it: a JSONPath, or a series."""
+    load: str = ""
+    """The load around which it was seen; empty for the only one, or all together."""
 
 
-def named(spec: Spec, seen: Observations) -> Iterator[Field]:
-    """Yield the values that assertions of *spec* select from what was *seen*; some several times.
+def named(spec: Spec, seen: Observations, load: str = "") -> Iterator[Field]:
+    """Yield the values that assertions about *load* select from what was *seen* around it.
 
-    Of an object that is asked about some of its keys, these are its values; of an array whose
-    numbers are measured, its elements.
+    Some come several times. Of an object that is asked about some of its keys, these are its
+    values; of an array whose numbers are measured, its elements.
     """
-    for assertion in (*(a for e in spec.endpoints for a in e.assertions), *spec.assertions):
+    for found in _selections(spec, seen, load):
+        yield replace(found, load=load) if load else found
+
+
+def _selections(spec: Spec, seen: Observations, load: str) -> Iterator[Field]:
+    listed = (*(a for e in spec.endpoints for a in e.assertions), *spec.assertions)
+    for assertion in (a for a in listed if a.about.load == load):
         match assertion:
             case PathAssertion(endpoint=str() as endpoint, query=query, condition=condition):
                 phases = [_PHASES[assertion.over]]

@@ -50,6 +50,8 @@ class Breeder:
 
     spec: Spec
     seen: Observations
+    load: str = ""
+    """Around which it was seen: a page that is gone is for its endpoints to notice."""
     _places: dict[int, dict[str, Keys]] = field(default_factory=dict)
 
     def mutants(self, fields: tuple[Field, ...]) -> Iterator[Mutant]:
@@ -68,8 +70,9 @@ class Breeder:
                 if any(edits):
                     yield Mutant(one, mutation, edits)
         for endpoint in self.spec.endpoints:
-            if endpoint.decoder == "json" and looks(self.seen, endpoint.id, Phase.AFTER):
-                yield Mutant(Field(endpoint.id, Phase.AFTER, (), PAGE), OF_PAGES)
+            mine = endpoint.load == self.load and endpoint.decoder == "json"
+            if mine and looks(self.seen, endpoint.id, Phase.AFTER):
+                yield Mutant(Field(endpoint.id, Phase.AFTER, (), PAGE, self.load), OF_PAGES)
 
     def sampled(self, fields: tuple[Field, ...], most: int, seed: int) -> tuple[list[Mutant], int]:
         """Return at most *most* of the mutants, in an order of *seed*'s, and how many there are."""

@@ -72,8 +72,9 @@ def grouped(outcome: Outcome) -> dict[tuple[str, str], tuple[tuple[str, ...], in
         key = _general(one)
         key = key if len(many[key]) > 1 else (one.endpoint, one.path)
         values.setdefault(key, set()).add(one.path)
-        names.setdefault(key, set()).update(_said(one.phase, m) for m in mutations)
-    order = [_said(phase, name) for phase in Phase for name in MUTATIONS]
+        names.setdefault(key, set()).update(_said(one.load, one.phase, m) for m in mutations)
+    loads = dict.fromkeys(one.load for one in outcome.survivors)
+    order = [_said(load, phase, name) for load in loads for phase in Phase for name in MUTATIONS]
     return {
         key: (tuple(sorted(found, key=order.index)), len(values[key]))
         for key, found in names.items()
@@ -86,8 +87,9 @@ def _general(one: Field) -> tuple[str, str]:
     return one.endpoint, path
 
 
-def _said(phase: Phase, mutation: str) -> str:
-    return mutation if phase is Phase.AFTER else f"{mutation} ({phase.value})"
+def _said(load: str, phase: Phase, mutation: str) -> str:
+    when = phase.value if load or phase is not Phase.AFTER else ""
+    return f"{mutation} ({f'{when} {load}'.rstrip()})" if when else mutation
 
 
 def _survivors(outcome: Outcome, width: int) -> Iterator[str]:
@@ -150,6 +152,7 @@ def document(spec: Spec, recording: str, outcome: Outcome, *, seed: int) -> dict
             {
                 "endpoint": one.endpoint,
                 "path": one.path,
+                "load": one.load or None,
                 "phase": one.phase.value,
                 "mutations": list(mutations),
             }

@@ -9,10 +9,9 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 
-from validator.errors import UsageError
 from validator.evaluate import Judge
 from validator.judgement import asks_change
 from validator.mutation.changes import MUTATIONS
@@ -23,7 +22,7 @@ from validator.predicates.conformance import Conforms
 from validator.predicates.presence import Absent
 from validator.query import Query
 from validator.records.observation import Observations, Phase
-from validator.records.recording import Recording, Round
+from validator.records.recording import Recording
 from validator.records.verdict import REACHABLE, Status, Verdict
 from validator.selector import Selector
 from validator.spec.model import (
@@ -99,8 +98,8 @@ class Outcome:
         }
 
 
-def _place(one: Field) -> tuple[str, str, str]:
-    return one.endpoint, one.path, one.phase.value
+def _place(one: Field) -> tuple[str, str, str, str]:
+    return one.endpoint, one.path, one.load, one.phase.value
 
 
 def tried(  # noqa: PLR0913 - what is tried, on what, and how far
@@ -117,44 +116,45 @@ def tried(  # noqa: PLR0913 - what is tried, on what, and how far
 
     Of more than *most* mutants as many are tried, chosen by *seed*; none once *go_on* says no.
     """
-    if len(spec.loads) > 1:
-        raise UsageError(f"{spec.file}: several loads, and mutants are bred of one load's pages")
-    *_, around = fitting(spec, recording)
-    seen = around.observations
-    fields = dict.fromkeys(named(spec, seen))
-    inside = {(f.endpoint, f.keys) for f in fields}
+    seen = views(fitting(spec, recording))
+    fields = {load: dict.fromkeys(named(spec, view.seen, load)) for load, view in seen.items()}
+    inside = {(f.endpoint, f.keys) for found in fields.values() for f in found}
     own = {endpoint.id for endpoint in spec.endpoints}
-    others = tuple(
-        f for f in reachable(seen) if f.endpoint in own and (f.endpoint, f.keys) not in inside
+    outcome = Outcome(
+        unnamed=tuple(
+            f
+            for f in reachable(seen[ALL].seen)
+            if f.endpoint in own and (f.endpoint, f.keys) not in inside
+        )
     )
     if everything:
-        fields.update(dict.fromkeys(others))
-    breeder = Breeder(spec, seen)
-    court = _Court(spec, around, today)
-    chosen, count = breeder.sampled(tuple(fields), most, seed)
-    outcome = Outcome(unnamed=others)
-    for number, mutant in enumerate(chosen):
-        if not number % _EVERY and not go_on():
-            break
-        outcome.trials.append(Trial(mutant, court.tried(mutant, breeder.seen_instead(mutant))))
-    outcome.left_out = count - len(outcome.trials)
-    outcome.broken = tuple(v for v in court.truth if v.bad)
-    good = [(i, v) for i, v in enumerate(court.truth) if not v.bad and v.status is not Status.SKIP]
-    outcome.idle = tuple(v for i, v in good if i in court.asked and i not in court.noticed)
-    outcome.unasked = tuple(v for i, v in good if i not in court.asked and v.name != REACHABLE)
+        fields[ALL].update(dict.fromkeys(outcome.unnamed))
+    for load, view in seen.items():
+        breeder = Breeder(spec, view.seen, load)
+        court = _Court(Judge(spec, view, today), load)
+        left = most - len(outcome.trials)
+        chosen, count = breeder.sampled(tuple(fields[load]), left, seed)
+        outcome.left_out += count
+        for number, mutant in enumerate(chosen):
+            if not number % _EVERY and not go_on():
+                break
+            caught_by = court.tried(mutant, breeder.seen_instead(mutant))
+            outcome.trials.append(Trial(mutant, caught_by))
+            outcome.left_out -= 1
+        court.conclude(outcome)
     return outcome
 
 
 class _Court:
-    """The assertions of a spec about pages, and what each said of the truth."""
+    """The assertions of a spec about pages around one load, and what each said of the truth."""
 
-    def __init__(self, spec: Spec, seen: Round, today: date) -> None:
-        self.seen = seen
-        self.judge = Judge(spec, views([seen])[ALL], today)
+    def __init__(self, judge: Judge, load: str) -> None:
+        self.judge = judge
         self.matters: list[Assertion | Endpoint] = []
-        for endpoint in spec.endpoints:
-            self.matters += [endpoint, *endpoint.assertions]
-        self.matters += spec.assertions
+        for endpoint in judge.spec.endpoints:
+            self.matters += [endpoint] if endpoint.load == load else []
+            self.matters += [a for a in endpoint.assertions if a.about.load == load]
+        self.matters += [a for a in judge.spec.assertions if a.about.load == load]
         self.truth = [_judged(self.judge, matter) for matter in self.matters]
         self.asked: set[int] = set()
         self.noticed: set[int] = set()
@@ -162,8 +162,7 @@ class _Court:
     def tried(self, mutant: Mutant, seen: Observations) -> tuple[str, ...]:
         """Judge what *mutant* concerns; return the names of the verdicts that changed."""
         old = self.judge
-        view = views([replace(self.seen, observations=seen)])[ALL]
-        judge = Judge(old.spec, view, old.today)
+        judge = Judge(old.spec, old.view.instead(seen), old.today)
         changed = mutant.changed
         found = []
         for index, (matter, said) in enumerate(zip(self.matters, self.truth, strict=True)):
@@ -177,6 +176,14 @@ class _Court:
                 self.noticed.add(index)
                 found.append(said.name)
         return tuple(found)
+
+    def conclude(self, outcome: Outcome) -> None:
+        """Add to *outcome* what became of the assertions."""
+        truth = self.truth
+        outcome.broken += tuple(v for v in truth if v.bad)
+        good = [(i, v) for i, v in enumerate(truth) if not v.bad and v.status is not Status.SKIP]
+        outcome.idle += tuple(v for i, v in good if i in self.asked and i not in self.noticed)
+        outcome.unasked += tuple(v for i, v in good if i not in self.asked and v.name != REACHABLE)
 
 
 def _judged(judge: Judge, matter: Assertion | Endpoint) -> Verdict:
