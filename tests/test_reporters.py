@@ -343,6 +343,16 @@ def test_a_vacuous_pass_that_breaks_the_run_is_told(everything):
         assert "vacuous" in REPORTERS[name]([report])
 
 
+@pytest.mark.parametrize("name,level", [("github", "::warning "), ("sarif", '"level": "warning"')])
+def test_what_was_no_better_in_the_baseline_is_a_warning(name, level):
+    report = Report("t", "u", (verdict(known=True),), fail_on_new=True)
+    assert report.passed
+    text = REPORTERS[name]([report])
+    assert level in text
+    assert "::error" not in text
+    assert "as in the baseline" in text
+
+
 # The request summary
 
 

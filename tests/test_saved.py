@@ -58,6 +58,23 @@ def test_what_a_case_does_not_have_is_read_again_too(tmp_path):
     assert read(saved(tmp_path, [report])) == [report]
 
 
+def test_a_report_carries_the_lines_that_ask_what_failed_without_their_secrets(tmp_path):
+    text = (
+        "version: 1\nvars: {api_token: very-secret-1}\ntarget: {url: http://localhost:9}\n"
+        "endpoints:\n  a:\n    get: /a\n    assert:\n"
+        "      - path: $.x\n        eq: very-secret-1\n\n      # the next one\n"
+        "      - {path: $.y, eq: 1}\n"
+    )
+    (tmp_path / "spec.yaml").write_text(text)
+    spec = load_spec(tmp_path / "spec.yaml", Overrides(environment={}))
+    report = conclude(spec, read_recording(RUNS[0] / "recording.json"))
+    assert "very-secret" not in REPORTERS["json"]([report])
+    reachable, first, second = report.verdicts
+    assert first.source == "      - path: $.x\n        eq: *************"
+    assert second.source == "      - {path: $.y, eq: 1}"
+    assert reachable.source == "  a:"
+
+
 def test_a_suite_is_read_again_run_by_run(tmp_path):
     reports = [given(folder) for folder in RUNS]
     file = saved(tmp_path, reports)

@@ -28,7 +28,8 @@ def conclude(
     rounds = fitting(spec, recording)
     verdicts = evaluate(spec, rounds, day(recording.started))
     named = {one.load: one.ledger for one in rounds if one.load}
-    sources, redaction = dict(spec.sources), Redaction(spec.secrets)
+    redaction = Redaction(spec.secrets)
+    sources = {file: text.splitlines() for file, text in spec.sources}
     verdicts = tuple(_with_source(v, sources, redaction) for v in verdicts)
     report = Report(
         title=spec.title,
@@ -54,12 +55,14 @@ def conclude(
     return replace(redaction.record(report), charts=tuple(c.named(redaction.text) for c in found))
 
 
-def _with_source(verdict: Verdict, sources: Mapping[str, str], redaction: Redaction) -> Verdict:
+def _with_source(
+    verdict: Verdict, sources: Mapping[str, list[str]], redaction: Redaction
+) -> Verdict:
     """Let what a person will look into carry the lines of the spec that ask it."""
-    text = sources.get(verdict.span.file)
-    if text is None or (verdict.status is Status.PASS and not verdict.vacuous):
+    lines = sources.get(verdict.span.file)
+    if lines is None or (verdict.status is Status.PASS and not verdict.vacuous):
         return verdict
-    return replace(verdict, source=redaction.source(quoted(text, verdict.span)))
+    return replace(verdict, source=redaction.source(quoted(lines, verdict.span)))
 
 
 def day(started: str) -> date:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -26,13 +27,12 @@ _WIDTH = 160
 _MOST_LINES = 12
 
 
-def quoted(text: str, span: Span) -> str:
-    """Return the lines of *text* that *span* is about, as they stand there; cut when many."""
-    lines = text.splitlines()
+def quoted(lines: Sequence[str], span: Span) -> str:
+    """Return those of *lines* that *span* is about, as they stand there; cut when many."""
     end = min(span.end_line, len(lines))
     if span.line < end == span.end_line and not lines[end - 1][: span.end_column - 1].strip():
         end -= 1  # a block ends where the next token begins
-    found = lines[span.line - 1 : end]
+    found = list(lines[span.line - 1 : end])
     while len(found) > 1 and not found[-1].partition("#")[0].strip():
         found.pop()  # what stands before the next token is about that
     more = ["…"] if len(found) > _MOST_LINES else []

@@ -92,7 +92,7 @@ def _result(report: Report, verdict: Verdict, rule: int, broken: set[int]) -> di
         "ruleId": _rule_id(verdict),
         "ruleIndex": rule,
         "kind": "fail",
-        "level": "error" if id(verdict) in broken else _LEVELS[verdict.severity],
+        "level": _level(verdict, broken),
         "message": {"text": f"{full_name(verdict)}: {told}"},
         "partialFingerprints": {"assertion/v1": _fingerprint(report, verdict)},
         "properties": {"status": verdict.status.value, "severity": verdict.severity.value},
@@ -102,6 +102,13 @@ def _result(report: Report, verdict: Verdict, rule: int, broken: set[int]) -> di
     if verdict.status is Status.XFAIL:
         result["suppressions"] = [{"kind": "external", "justification": printable(verdict.note)}]
     return result
+
+
+def _level(verdict: Verdict, broken: set[int]) -> str:
+    if id(verdict) in broken:
+        return "error"
+    # What was no better in the baseline broke nothing, and is worth a warning all the same.
+    return "warning" if verdict.bad and verdict.known else _LEVELS[verdict.severity]
 
 
 def _fingerprint(report: Report, verdict: Verdict) -> str:
