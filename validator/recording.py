@@ -130,14 +130,14 @@ def _recording(document: dict[str, Any]) -> Recording:
 def _only_round(document: dict[str, Any]) -> dict[str, Any]:
     """Return the round of a recording that knew one load at most."""
     seen = {key: document[key] for key in ("settle", "before", "during", "after")}
-    # Recordings made before there were charts have no trace.
     seen["trace"] = document.get("trace")
     interrupted = bool(document["interrupted"])
     return {"load": "", "interrupted": interrupted, "ledger": document["load"], **seen}
 
 
 def _read_round(document: dict[str, Any]) -> Round:
-    settled, trace = document["settle"], document["trace"]
+    # Recordings made before there were charts have no trace.
+    settled, trace = document["settle"], document.get("trace")
     return Round(
         load=_text(document["load"]),
         ledger=document["ledger"],
