@@ -419,6 +419,15 @@ def test_a_sample_is_the_same_for_the_same_seed_and_says_what_it_leaves_out():
     assert some.left_out == len(whole.trials) - 10
 
 
+def test_of_more_values_than_that_only_a_sample_is_broken_and_the_rest_is_counted():
+    page = '  page: {get: /page, assert: [{path: "$.n[*]", each: {type: integer}, name: all}]}'
+    seen = recording(after={"n": list(range(1000))})
+    found = judged(page, seen, most=20, seed=3)
+    assert len(found.trials) == 20
+    assert found.unbroken == 980
+    assert "980 values were left alone" in text(spec("http://localhost", page), found, 80)
+
+
 def test_no_mutant_is_tried_once_time_is_up():
     found = judged(go_on=lambda: False)
     assert not found.trials

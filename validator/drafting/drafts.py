@@ -86,12 +86,6 @@ def _rounds(recordings: Sequence[Recording]) -> Iterator[Round]:
 
 def _stirred(page: Page, recordings: Sequence[Recording], places: Sequence[Spot]) -> Iterator[str]:
     """Yield the paths of values that moved while a load ran, and were as before after it."""
-    still = {
-        path: value
-        for spot in places
-        for path, value in spot.looks[0].items()
-        if all(path in look and same(look[path], value) for look in spot.looks)
-    }
     samples = [
         snapshot.document
         for one in _rounds(recordings)
@@ -100,6 +94,13 @@ def _stirred(page: Page, recordings: Sequence[Recording], places: Sequence[Spot]
     ]
     if not samples:
         return
+    still = {
+        path: value
+        for spot in places
+        for path, value in spot.looks[0].items()
+        if not isinstance(value, dict | list)
+        and all(path in look and same(look[path], value) for look in spot.looks)
+    }
     prometheus = page.decoder == "prometheus"
     for spot in metrics(samples) if prometheus else spots(samples):
         for look in spot.looks:

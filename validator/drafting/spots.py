@@ -18,6 +18,8 @@ Look: TypeAlias = "Mapping[str, Json]"
 """What one look saw at a place: the values by their own paths."""
 
 _ALIKE = 0.8
+_MOST_ELEMENTS = 1000
+"""Elements of one array that are looked at for what they have in common; all are judged later."""
 _WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
@@ -105,7 +107,11 @@ def _is_map(here: Spot, keys: list[str]) -> bool:
 
 def _elements(here: Spot) -> Spot:
     looks: list[Look] = [
-        {f"{p}[{i}]": v for p, value in look.items() for i, v in enumerate(_list(value))}
+        {
+            f"{p}[{i}]": v
+            for p, value in look.items()
+            for i, v in enumerate(_list(value)[:_MOST_ELEMENTS])
+        }
         for look in here.looks
     ]
     return Spot(f"{here.path}[*]", here.name, looks, several=True, within=here.within)

@@ -48,6 +48,7 @@ def _head(spec: Spec, outcome: Outcome) -> str:
     if not total:
         return f"{spec.title}: no mutant, for no assertion names a value that was seen on a page"
     left = f"; {outcome.left_out} more were not tried" if outcome.left_out else ""
+    left += f"; {outcome.unbroken} values were left alone" if outcome.unbroken else ""
     return f"{spec.title}: {outcome.caught} of {total} mutants caught ({share(outcome)}){left}"
 
 
@@ -144,6 +145,7 @@ def document(spec: Spec, recording: str, outcome: Outcome, *, seed: int) -> dict
         "caught": outcome.caught,
         "share": outcome.share,
         "left_out": outcome.left_out,
+        "values_left_alone": outcome.unbroken,
         "by_mutation": {
             name: {"caught": caught, "mutants": total}
             for name, (caught, total) in outcome.by_mutation.items()

@@ -7,6 +7,7 @@ known. A mutant is caught when the status of any verdict changes, or whether it 
 from __future__ import annotations
 
 import functools
+import random
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -36,9 +37,6 @@ from validator.spec.model import (
 )
 from validator.views import ALL, fitting, views
 
-_EVERY = 50
-"""How many mutants are tried between two looks at the clock."""
-
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -55,6 +53,8 @@ class Outcome:
     trials: list[Trial] = field(default_factory=list)
     left_out: int = 0
     """Mutants that were not tried: there were too many, or the time was up."""
+    unbroken: int = 0
+    """Values that were left out before it was asked how they can be broken."""
     broken: tuple[Verdict, ...] = ()
     """What was bad about the truth already, and so can hardly catch anything."""
     idle: tuple[Verdict, ...] = ()
@@ -133,10 +133,15 @@ def tried(  # noqa: PLR0913 - what is tried, on what, and how far
         breeder = Breeder(spec, view.seen, load)
         court = _Court(Judge(spec, view, today), load)
         left = most - len(outcome.trials)
-        chosen, count = breeder.sampled(tuple(fields[load]), left, seed)
+        ours = list(fields[load])
+        if len(ours) > most:  # of a huge page not even every way to break it is worked out
+            chance = random.Random(seed)  # noqa: S311 - a sample, not a secret
+            ours = chance.sample(ours, most)
+            outcome.unbroken += len(fields[load]) - most
+        chosen, count = breeder.sampled(tuple(ours), left, seed)
         outcome.left_out += count
-        for number, mutant in enumerate(chosen):
-            if not number % _EVERY and not go_on():
+        for mutant in chosen:
+            if not go_on():
                 break
             caught_by = court.tried(mutant, breeder.seen_instead(mutant))
             outcome.trials.append(Trial(mutant, caught_by))
