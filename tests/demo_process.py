@@ -16,26 +16,31 @@ READY_WITHIN = 15.0
 STOPS_WITHIN = 5.0
 
 
-def command(*faults: str) -> list[str]:
-    """Return the command line of a demo server on a free port."""
+def command(*faults: str, token: float = 5) -> list[str]:
+    """Return the command line of a demo server on a free port; a token takes *token* ms."""
     chosen = [part for fault in faults for part in ("--fault", fault)]
+    chosen += ["--token", str(token)]
     return [sys.executable, "-m", "validator.demo", "--port", "0", "--with-parent", *chosen]
 
 
 @contextmanager
-def demo(*faults: str) -> Iterator[str]:
+def demo(*faults: str, token: float = 5) -> Iterator[str]:
     """Run a demo server with *faults*; yields its URL."""
-    with demo_process(*faults) as (url, _process):
+    with demo_process(*faults, token=token) as (url, _process):
         yield url
 
 
 @contextmanager
-def demo_process(*faults: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def demo_process(*faults: str, token: float = 5) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Run a demo server with *faults*; yields its URL and its process."""
     with (
         tempfile.TemporaryFile("w+") as complaints,
         subprocess.Popen(
-            command(*faults), stdout=subprocess.PIPE, stderr=complaints, text=True, cwd=ROOT
+            command(*faults, token=token),
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            text=True,
+            cwd=ROOT,
         ) as process,
     ):
         try:

@@ -13,6 +13,7 @@ from demo_process import demo
 
 from validator import Overrides, Report, Setting, Status, conclude, load_spec
 from validator.bundled import located, names
+from validator.demo import PAGE_FAULTS
 from validator.run import run as watched
 from validator.spec.suite import members
 
@@ -31,7 +32,11 @@ HEALTH, LIMITS, DCGM = "fakeai/health", "fakeai/rate-limits", "fakeai/dcgm"
 CLIENT = "openai/client"
 
 STREAMED = (("load.stream", "true"),)
-IMPATIENT = (("load.timeout", "60ms"),)
+SLOW = 100.0
+"""Milliseconds a token takes where a stream must last: two seconds at least."""
+IMPATIENT = (("load.stream", "true"), ("load.timeout", "1s"), ("load.requests", "4"))
+ALONE = (("load.stream", "true"), ("load.requests", "1"))
+SLOWLY = {IMPATIENT, ALONE}
 THREE_CHOICES = (("vars.choices", "3"),)
 HOSTILE = (("load.model", r'"a\"b\\c\nd"'),)
 
@@ -81,6 +86,17 @@ CAUGHT = [
         "dynamo: the queue was seen", "dynamo: the batch was seen",
         "dynamo: the batch was measured", "dynamo: overlap is measured",
         "dynamo: matched blocks are counted",
+    ),
+    case(
+        "vanishing-cancellations", DYNAMO,
+        "dynamo: every request is counted", "dynamo: every failure is counted",
+        follows=("prometheus: every request is counted",),
+        settings=IMPATIENT,
+    ),
+    case(
+        "tokens-at-end", DYNAMO,
+        "dynamo: tokens are counted while they are made, and not only at the end",
+        settings=ALONE,
     ),
     case("counted-at-end", DYNAMO, "dynamo: a request is counted as soon as it is active"),
     case(
@@ -274,7 +290,6 @@ def judged(
     given = {
         "load.requests": FIXED.get(spec, REQUESTS),
         "load.concurrency": CONCURRENCY,
-        "target.timeout": "5s" if patient else "2s",
         **({} if patient else {"settle.within": PATIENCE.get(spec, "1500ms")}),
         **dict(settings),
     }
@@ -304,7 +319,7 @@ class Runs:
 
     def start(self, faults: str, spec: str, settings: tuple[tuple[str, str], ...]) -> None:
         def work() -> Report:
-            with demo(*faults.split()) as url:
+            with demo(*faults.split(), token=SLOW if settings in SLOWLY else 5) as url:
                 return judged(spec, url, settings)
 
         key = (faults, spec, settings)
@@ -359,6 +374,10 @@ def test_nothing_is_bad_on_a_truthful_server_that_others_use_too(spec, shared):
     decided = [v for v in found.verdicts if not v.note.startswith("not decidable: the client")]
     assert {(v.name, v.status) for v in decided if v.status is not Status.PASS} == set()
     assert found.exit_code == 0
+
+
+def test_every_fault_is_caught_by_some_spec():
+    assert {name for one in CAUGHT for name in one.faults.split()} >= set(PAGE_FAULTS)
 
 
 def test_every_spec_but_the_first_one_has_a_fault_that_it_catches():

@@ -48,6 +48,9 @@ def _parser() -> argparse.ArgumentParser:
         "--rpm", type=int, metavar="N", help="let each key in N times a minute, then answer 429"
     )
     parser.add_argument(
+        "--token", type=float, default=5.0, metavar="MS", help="milliseconds a token takes (5)"
+    )
+    parser.add_argument(
         "--with-parent", action="store_true", help="stop when the process that started this ends"
     )
     return parser
@@ -55,7 +58,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _serve(options: argparse.Namespace) -> None:
     try:
-        from validator.demo.server import listen, serve  # noqa: PLC0415 - an optional extra
+        from validator.demo.chat import Pace  # noqa: PLC0415 - an optional extra
+        from validator.demo.server import listen, serve  # noqa: PLC0415 - the same
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] not in {"starlette", "uvicorn"}:
             raise
@@ -65,7 +69,13 @@ def _serve(options: argparse.Namespace) -> None:
     except (OSError, OverflowError) as error:
         where = f"{options.host}:{options.port}"
         raise UsageError(f"cannot listen on {where}: {error}") from error
-    serve(listener, options.fault, with_parent=options.with_parent, rpm=options.rpm)
+    serve(
+        listener,
+        options.fault,
+        with_parent=options.with_parent,
+        rpm=options.rpm,
+        pace=Pace(token=options.token / 1000),
+    )
 
 
 if __name__ == "__main__":

@@ -196,8 +196,9 @@ def serve(
     *,
     with_parent: bool,
     rpm: int | None = None,
+    pace: Pace | None = None,
 ) -> None:
     """Serve on *listener* until a signal, or the end of the parent process if asked."""
     parent = os.getppid() if with_parent else None
-    server = Server(application(faults, rpm=rpm), announce=True, parent=parent)
+    server = Server(application(faults, rpm=rpm, pace=pace), announce=True, parent=parent)
     server.run(sockets=[listener])
