@@ -227,7 +227,7 @@ def test_a_cancelled_request_is_told(name):
                 await task
 
     asyncio.run(main())
-    assert [e.outcome for e in collector.result().exchanges] == ["cancelled", "cancelled"]
+    assert [e.outcome for e in collector.result().exchanges] == ["interrupted", "interrupted"]
 
 
 @pytest.mark.parametrize("name", sorted(CASES.keys() - {"http"}))

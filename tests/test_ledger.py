@@ -28,7 +28,7 @@ TIMES = st.floats(0.001, 100)
 @st.composite
 def exchanges(draw):
     sent = draw(st.floats(0, 1000))
-    outcome = draw(st.sampled_from(["ok", "ok", "ok", "status_429", "timeout", "cancelled"]))
+    outcome = draw(st.sampled_from(["ok", "ok", "ok", "status_429", "timeout", "interrupted"]))
     first, token, *gaps = draw(st.lists(TIMES, min_size=2, max_size=8))
     streamed = draw(st.booleans())
     last = sent + first + token + sum(gaps)
@@ -153,7 +153,7 @@ def test_an_empty_load_has_counts_but_no_figures():
 
 def test_the_ledger_has_every_promised_key():
     assert set(ledger(LoadResult(()))) == {
-        *("sent", "ok", "failed", "success_rate", "duration_s", "outcomes", "errors"),
+        *("sent", "ok", "failed", "cancelled", "success_rate", "duration_s", "outcomes", "errors"),
         *("finish_reasons", "started_at", "ended_at"),
         *("requests_per_s", "tokens_per_s", "tokens", "chunks", "models", "in_flight_max"),
         *LATENCIES,

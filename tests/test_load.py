@@ -476,11 +476,11 @@ def test_a_cancelled_load_keeps_what_it_had():
     asyncio.run(main())
     result = collector.result()
     assert [e.outcome for e in result.exchanges[:2]] == ["ok", "ok"]
-    assert [e.outcome for e in result.exchanges[2:]] == ["cancelled", "cancelled"]
+    assert [e.outcome for e in result.exchanges[2:]] == ["interrupted", "interrupted"]
     assert collector.in_flight == 0
     assert all(e.done >= e.sent for e in result.exchanges)
     document = ledger(result)
-    assert document["outcomes"] == {"ok": 2, "cancelled": 2}
+    assert document["outcomes"] == {"ok": 2, "interrupted": 2}
     assert (document["sent"], document["success_rate"]) == (4, 0.5)
 
 

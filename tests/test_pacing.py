@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from validator.drivers import Connection
 from validator.drivers.chat import Chat
 from validator.pacing import Arrivals, Burst, Stages
-from validator.plan import AbortOn, LoadPlan, Share, Think, Warmup
+from validator.plan import AbortOn, Cancel, LoadPlan, Share, Think, Warmup
 from validator.records.load import Exchange, Slo
 
 DRIVER = Chat(Connection("http://localhost", "", 1.0), model="m", prompts=("Hello",))
@@ -216,6 +216,24 @@ def test_exponential_pauses_have_their_mean():
     pauses = [think.after(i) for i in range(4000)]
     assert sum(pauses) / 4000 == pytest.approx(2, abs=6 * 2 / math.sqrt(4000))
     assert Think(0.5, 0.5).after(3) == 0.5
+
+
+@given(st.floats(0.01, 1), seeds, st.integers(1, 2000))
+def test_the_share_that_is_cut_off_is_kept(share, seed, requests):
+    cancel = Cancel(share, 5, seed)
+    hit = sum(cancel.hits(i) for i in range(requests))
+    assert abs(hit - share * requests) <= 2
+
+
+def test_who_is_cut_off_is_no_pattern():
+    cancel = Cancel(0.1, 5, 1)
+    hit = [i for i in range(2000) if cancel.hits(i)]
+    assert len({b - a for a, b in pairwise(hit)}) > 5
+    assert len({i % 10 for i in hit}) == 10  # so it cannot fall in with ten prompts in turn
+    assert hit != [i for i in range(2000) if Cancel(0.1, 5, 2).hits(i)]
+    assert all(Cancel(1.0, 5).hits(i) for i in range(99))
+    whole = plan(9, cancel=Cancel(1.0, 5), warmup=Warmup(1))
+    assert (whole.cut(3), plan(9).cut(3), whole.warming().cut(-1)) == (5, None, None)
 
 
 @pytest.mark.parametrize(

@@ -434,7 +434,7 @@ def test_the_whole_run_is_bounded_by_its_timeout():
     assert found.exit_code == 1
     assert verdict(found, "present").status is Status.ERROR
     assert found.load["sent"] == 5
-    assert found.load["outcomes"] == {"ok": 0, "cancelled": 5}
+    assert found.load["outcomes"] == {"ok": 0, "interrupted": 5}
 
 
 def test_the_timeout_flag_bounds_the_whole_run(tmp_path):
@@ -709,7 +709,7 @@ endpoints:
     assert found["passed"] is False
     assert found["interrupted"] == "interrupted"
     assert found["load"]["ok"] >= 60
-    assert found["load"]["outcomes"]["cancelled"] >= 1
+    assert found["load"]["outcomes"]["interrupted"] >= 1
     statuses = {v["name"]: v["status"] for v in found["verdicts"]}
     assert statuses["fresh"] == "pass"
     assert statuses["counted"] == "error"

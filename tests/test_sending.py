@@ -4,24 +4,38 @@ import asyncio
 from itertools import pairwise
 
 import pytest
-from hostile_llm import GOOD, Act, HostileLLM, answer
+from hostile_llm import (
+    DONE,
+    GOOD,
+    ROLE,
+    STREAM,
+    Act,
+    HostileLLM,
+    answer,
+    chunk,
+    delta,
+    event,
+    stream,
+)
 
 from validator.drivers import Connection
 from validator.drivers.chat import Chat
 from validator.ledger import ledger
 from validator.load import Collector, LoadPlan, load
 from validator.pacing import Arrivals, Stages
-from validator.plan import AbortOn, Think
+from validator.plan import AbortOn, Cancel, Think
+from validator.records.load import Slo
 
 BAD = answer(b'{"error":{"message":"no"}}', "500 Oh")
 
 
-def sent(script, requests=None, *, timeout=10.0, collector=None, **fields):
+def sent(script, requests=None, *, timeout=10.0, collector=None, transport="auto", **fields):
     """Send a load to a server that follows *script*."""
 
     async def main():
         async with HostileLLM({}, script) as server:
-            driver = Chat(Connection(server.url, "", timeout), model="m", prompts=("Hello",))
+            connection = Connection(server.url, "", timeout)
+            driver = Chat(connection, model="m", prompts=("Hello",), transport=transport)
             return await load(LoadPlan(driver, requests, **fields), collector=collector)
 
     return asyncio.run(main())
@@ -78,7 +92,7 @@ def test_an_open_loop_that_is_cancelled_keeps_what_it_had():
                 await task
 
     asyncio.run(main())
-    assert [e.outcome for e in collector.result().exchanges] == ["cancelled"] * 3
+    assert [e.outcome for e in collector.result().exchanges] == ["interrupted"] * 3
     assert collector.in_flight == 0
 
 
@@ -116,6 +130,39 @@ def test_a_place_pauses_between_its_requests():
     result = sent((GOOD,), 4, think=Think(0.02, 0.02))
     pairs = pairwise(result.exchanges)
     assert all(later.sent - before.done >= 0.019 for before, later in pairs)
+
+
+# Requests that are cut off
+
+TOKENS = stream(ROLE, *[delta("x")] * 4, delta(finish="stop"), DONE)
+HANGING = (STREAM + b"".join(chunk(event(delta("x"))) for _ in range(4)), Act.HANG)
+
+
+@pytest.mark.parametrize("transport", ["fast", "auto", "openai"])
+@pytest.mark.parametrize("script", [(TOKENS,), HANGING])
+def test_a_share_of_the_streams_is_cut_off_and_no_failure(script, transport):
+    cancel = Cancel(1.0, 3)
+    result = sent(script, 4, cancel=cancel, abort_on=AbortOn(failed=1), transport=transport)
+    assert [(e.outcome, e.chunks) for e in result.exchanges] == [("cancelled", 3)] * 4
+    found = ledger(result)
+    counts = {name: found[name] for name in ("sent", "ok", "failed", "cancelled", "success_rate")}
+    assert counts == {"sent": 4, "ok": 0, "failed": 0, "cancelled": 4, "success_rate": None}
+    assert (found["errors"], found["latency_ms"]["count"]) == ({}, 0)
+
+
+def test_the_others_are_judged_as_ever():
+    cancel = Cancel(0.5, 1)
+    result = sent((TOKENS,), 8, cancel=cancel, slo=Slo({"latency": 60.0}))
+    found = ledger(result)
+    assert (found["sent"], found["ok"], found["cancelled"]) == (8, 4, 4)
+    assert (found["success_rate"], found["goodput"]["share"]) == (1, 1)
+    cut = {e.index for e in result.exchanges if e.outcome == "cancelled"}
+    assert cut == {i for i in range(8) if cancel.hits(i)}
+
+
+def test_a_stream_that_is_over_before_the_cut_is_good():
+    result = sent((TOKENS,), 2, cancel=Cancel(1.0, 5))
+    assert all(e.ok for e in result.exchanges)
 
 
 # A hopeless load

@@ -33,8 +33,9 @@ def ledger(result: LoadResult) -> dict[str, Json]:
     return {
         "sent": tally.sent,
         "ok": tally.ok,
-        "failed": tally.sent - tally.ok,
-        "success_rate": tally.ok / tally.sent if tally.sent else None,
+        "failed": tally.judged - tally.ok,
+        "cancelled": tally.cancelled,
+        "success_rate": tally.ok / tally.judged if tally.judged else None,
         "duration_s": duration,
         **_wall_clock(result.zero, tally),
         "outcomes": {OK: tally.ok, **dict(sorted(tally.outcomes.items()))},
@@ -73,7 +74,7 @@ def _goodput(tally: Tally, slo: Slo) -> dict[str, Json]:
         "met": met,
         "missed": tally.good[False],
         "undetermined": tally.good[None],
-        "share": met / tally.sent if tally.sent else None,
+        "share": met / tally.judged if tally.judged else None,
         "requests_per_s": _rate(met, tally.duration),
         "slo_ms": {name: limit * MS for name, limit in slo.limits.items()},
     }

@@ -67,6 +67,39 @@ class Think:
 
 
 @dataclass(frozen=True, slots=True)
+class Cancel:
+    """Requests that the client cuts off, to see what the server's books make of them."""
+
+    share: float
+    """Of all requests; exactly so many, give or take one."""
+    after: int
+    """Events with content that come before the cut."""
+    seed: int = 0
+
+    def hits(self, index: int) -> bool:
+        """Say whether request *index* is to be cut off.
+
+        One at a random place in each stretch of 1/share requests: the share is kept, and no
+        pattern falls in with the one that prompts are taken in.
+        """
+        if self.share > 0.5:  # noqa: PLR2004 - then those that are left alone are the rarer ones
+            return not _drawn(index, 1 - self.share, self.seed)
+        return _drawn(index, self.share, self.seed)
+
+
+def _drawn(index: int, share: float, seed: int) -> bool:
+    if share <= 0:
+        return False
+    near = math.floor(index * share)
+    for stretch in (near - 1, near, near + 1):  # the division may round it into a neighbour
+        first, after = math.ceil(stretch / share), math.ceil((stretch + 1) / share)
+        if first <= index < after:
+            draw = random.Random(f"cancel {seed} {stretch}").random()  # noqa: S311 - repeatable
+            return index == first + math.floor(draw * (after - first))
+    raise AssertionError("every index is in a stretch")
+
+
+@dataclass(frozen=True, slots=True)
 class AbortOn:
     """When a load is hopeless; any of these is enough."""
 
@@ -106,6 +139,7 @@ class LoadPlan:
     """How many may be in flight in a closed loop, over time; None for always *concurrency*."""
     think: Think | None = None
     warmup: Warmup | None = None
+    cancel: Cancel | None = None
     abort_on: AbortOn | None = None
     slo: Slo | None = None
     first: int = 0
@@ -123,6 +157,10 @@ class LoadPlan:
     def due(self, index: int) -> float | None:
         """Return the second at which request *index* is due; None in a closed loop."""
         return self.pacer.due(index - self.first)
+
+    def cut(self, index: int) -> int | None:
+        """Return after how many events with content request *index* is cut off; None if never."""
+        return self.cancel.after if self.cancel is not None and self.cancel.hits(index) else None
 
     def shares(self, wanted: int) -> tuple[Share, ...]:
         """Split the load into *wanted* shares; into fewer where one would have no room to send."""
@@ -149,6 +187,7 @@ class LoadPlan:
             requests=wanted,
             duration=self.warmup.duration,
             warmup=None,
+            cancel=None,
             abort_on=None,
             first=_LONG_AGO if wanted is None else -wanted,
         )

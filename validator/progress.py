@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from validator.plan import LoadPlan
-from validator.records.load import Exchange
+from validator.records.load import CANCELLED, Exchange
 from validator.values import printable
 
 _PHASES = {
@@ -38,7 +38,7 @@ class _Counts:
         self.load = name
         self.requests = plan.requests if plan else None
         self.duration = plan.duration if plan else None
-        self.ended = self.ok = 0
+        self.ended = self.ok = self.failed = 0
         self.ttft_total = 0.0
         self.ttft_count = 0
         self.last = 0.0
@@ -46,6 +46,7 @@ class _Counts:
     def take(self, exchange: Exchange) -> None:
         self.ended += 1
         self.ok += exchange.ok
+        self.failed += not exchange.ok and exchange.outcome != CANCELLED
         self.last = max(self.last, exchange.done)
         if exchange.ok and exchange.ttft is not None:
             self.ttft_total += exchange.ttft
@@ -73,7 +74,7 @@ class _Counts:
         """Which of several loads, rate, ok, failed and mean TTFT."""
         rate = f"{self.ended / self.last:.1f}/s" if self.last > 0 else "–/s"
         load = self.load if len(self.load) <= _SHORT else f"{self.load[: _SHORT - 1]}…"
-        text = f"{load and f'{load} '}{rate} ok {self.ok} failed {self.ended - self.ok}"
+        text = f"{load and f'{load} '}{rate} ok {self.ok} failed {self.failed}"
         if self.ttft_count:
             text += f" TTFT {1000 * self.ttft_total / self.ttft_count:.0f} ms"
         return text

@@ -28,11 +28,12 @@ class Connection:
 class Sender(Protocol):
     """An open driver."""
 
-    async def send(self, index: int, due: float | None = None) -> Exchange:
+    async def send(self, index: int, due: float | None = None, cut: int | None = None) -> Exchange:
         """Send request *index* and tell how it went; without *due*, it is due when it is sent.
 
-        Never raises: when its task is cancelled, the exchange ends as `cancelled` and is returned,
-        because only the sender knows how far it had come.
+        A stream is cut off after *cut* events with content, and then ends as `cancelled`.
+        Never raises: when its task is cancelled, the exchange ends as `interrupted` and is
+        returned, because only the sender knows how far it had come.
         """
         ...
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Final, NoReturn
 
 from validator.drivers.failures import QUOTED, ExchangeError, error_text
+from validator.records.load import CANCELLED
 from validator.values import Json, kind
 
 DONE: Final = b"[DONE]"
@@ -38,6 +39,8 @@ class Reply:
     """Whether a response has begun."""
     done: float | None = None
     """When a stream said that it is over."""
+    cut: int | None = None
+    """After how many events with content there is to be no more, because the spec says so."""
 
     def take(self, document: dict[str, Json], *, whole: bool) -> bool:
         """Keep what *document*, a whole response or one event, says; tell if it has content."""
@@ -76,6 +79,8 @@ class Reply:
         else:
             self.gaps.append(now - self.last_token)
         self.last_token = now
+        if self.chunks == self.cut:
+            raise ExchangeError(CANCELLED, f"cut off after {self.chunks} events, as the spec says")
 
     def end_of_stream(self) -> None:
         """Say whether the stream, now over, was a good one."""

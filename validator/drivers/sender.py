@@ -12,7 +12,7 @@ from validator.drivers import failures, sse
 from validator.drivers.base import Clock, Connection
 from validator.drivers.failures import ExchangeError
 from validator.drivers.reply import Reply
-from validator.records.load import CANCELLED, OK, Exchange, TokenSource
+from validator.records.load import INTERRUPTED, OK, Exchange, TokenSource
 
 if TYPE_CHECKING:
     import asyncio
@@ -87,17 +87,18 @@ class Timed(ABC, Generic[R]):
     async def _ask(self, request: R) -> float:
         """Return the instant at which a good response ended; raise for any other."""
 
-    async def send(self, index: int, due: float | None = None) -> Exchange:
+    async def send(self, index: int, due: float | None = None, cut: int | None = None) -> Exchange:
         import asyncio  # noqa: PLC0415 - 35 ms of CPU, and only a load needs it
 
         began = self._clock()
         request = self._prepare(index)
         reply = request.reply
+        reply.cut = cut
         outcome, detail = OK, ""
         try:
             done = await self._ask(request)
         except asyncio.CancelledError:
-            done, outcome = self._clock(), CANCELLED
+            done, outcome = self._clock(), INTERRUPTED
         except Exception as failure:  # noqa: BLE001 - a failed request is a result
             done = self._clock()
             outcome, detail = failures.classify(

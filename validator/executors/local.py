@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from validator.columns import Columns
 from validator.drivers.base import Sender
 from validator.plan import LoadPlan, Share
-from validator.records.load import CANCELLED, Exchange, LoadResult, Slo, Zero
+from validator.records.load import CANCELLED, INTERRUPTED, Exchange, LoadResult, Slo, Zero
 from validator.records.tally import Tally
 
 KEPT: Final = 1_000_000
@@ -60,7 +60,7 @@ class Collector:
         self.in_flight -= 1
         if exchange.ok:
             self.failed_in_a_row = 0
-        else:
+        elif exchange.outcome != CANCELLED:
             self.failed += 1
             self.failed_in_a_row += 1
         self.count += 1
@@ -216,10 +216,10 @@ class _Loop:
     async def _send(self, index: int, due: float | None) -> bool:
         """Send a request and tell how it went; say whether the load goes on."""
         self._found.started()
-        exchange = await self._sender.send(index, due)
+        exchange = await self._sender.send(index, due, self._plan.cut(index))
         self._found.ended(exchange)
         self._on_exchange(exchange, self._found.in_flight)
-        if exchange.outcome == CANCELLED:
+        if exchange.outcome == INTERRUPTED:
             return False
         self._give_up_if_hopeless()
         return True

@@ -14,9 +14,12 @@ TokenSource: TypeAlias = Literal["usage", "chunks"]
 
 OK = "ok"
 CANCELLED = "cancelled"
+"""The client cut it off because the spec said so: neither good nor failed."""
+INTERRUPTED = "interrupted"
+"""The run ended before it did."""
 OUTCOMES = (
     OK, "timeout", "connect", "reset", "truncated", "empty", "malformed", "api_error",
-    CANCELLED, "client_error",
+    CANCELLED, INTERRUPTED, "client_error",
 )  # fmt: skip
 """How a request may end, besides `status_429` and the like."""
 
@@ -39,7 +42,8 @@ class Exchange:
     """The end of the response, or the moment it failed."""
     outcome: str
     """`ok`, or the class of the failure: `status_429`, `timeout`, `connect`, `reset`,
-    `truncated`, `empty`, `malformed`, `api_error`, `cancelled`, `client_error`."""
+    `truncated`, `empty`, `malformed`, `api_error`, `interrupted`, `client_error`; or
+    `cancelled`, which is no failure."""
     detail: str = ""
     prepared: float | None = None
     """Seconds it took, before `sent`, to build the request and to have a connection; None if that

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from validator import stats
-from validator.records.load import Exchange, Slo
+from validator.records.load import CANCELLED, Exchange, Slo
 
 if TYPE_CHECKING:
     from validator.sketch import Sketch
@@ -167,6 +167,8 @@ class Tally:
         model.sent += 1
         if exchange.sent != exchange.due:
             self.late.extend((exchange.sent - exchange.due,))
+        if exchange.outcome == CANCELLED:
+            return
         if not exchange.ok:
             self._fail(exchange.outcome, [exchange.detail])
             return
@@ -221,6 +223,16 @@ class Tally:
     def _end(self, reason: str, times: int) -> None:
         known = reason in self.reasons or len(self.reasons) < REASONS
         self.reasons[reason if known else "other"] += times
+
+    @property
+    def cancelled(self) -> int:
+        """How many were cut off because the spec said so."""
+        return self.outcomes[CANCELLED]
+
+    @property
+    def judged(self) -> int:
+        """How many had the chance to be good."""
+        return self.sent - self.cancelled
 
     @property
     def error(self) -> float:

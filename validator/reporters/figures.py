@@ -47,7 +47,9 @@ def request_lines(ledger: dict[str, Any]) -> list[str]:
     if goodput := _part(ledger, "goodput"):
         lines.append(f"Goodput   {_goodput(goodput, sent)}")
     for outcome, count in _part(ledger, "outcomes").items():
-        if outcome != "ok":
+        if outcome == "cancelled":
+            lines.append(f"Cancelled {brief(count)} in the middle, as the spec says")
+        elif outcome != "ok":
             examples = _at(ledger, "errors", outcome)
             example = (
                 f": {printable(str(examples[0]))}"

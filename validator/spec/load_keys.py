@@ -59,6 +59,13 @@ class WarmupBlock(Written):
     duration: Duration = Field(UNSET, description="After this, nothing more is sent.")
 
 
+class CancelBlock(Written):
+    """Requests that the client cuts off in the middle of their streams."""
+
+    share: PartOf = Field(description="The share of all requests, such as 0.1.")
+    after: Count = Field(description="How many events with content come before the cut.")
+
+
 class PrefixBlock(Written):
     """The words that a group of synthetic prompts begins with."""
 

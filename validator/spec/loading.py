@@ -8,12 +8,12 @@ from typing import Any, Final
 from validator.drivers import Driver
 from validator.errors import Problems
 from validator.pacing import Arrivals, Burst, Pacer, Stages
-from validator.plan import AbortOn, LoadPlan, Think, Warmup
+from validator.plan import AbortOn, Cancel, LoadPlan, Think, Warmup
 from validator.records.load import Slo
 from validator.source import Node
 from validator.span import Span
 from validator.spec.forms import Written
-from validator.spec.load_keys import AbortBlock, RampStage, ThinkBlock, WarmupBlock
+from validator.spec.load_keys import AbortBlock, CancelBlock, RampStage, ThinkBlock, WarmupBlock
 from validator.spec.written import LoadBlock
 
 OPEN_LOOP_ROOM: Final = 512
@@ -46,6 +46,7 @@ def plan(written: LoadBlock, node: Node, driver: Driver, problems: Problems) -> 
         room=room,
         think=_think(written.think, written.seed or 0),
         warmup=_warmup(written.warmup),
+        cancel=_cancel(written.cancel, written.seed or 0),
         abort_on=_abort_on(written.abort_on),
         slo=None if written.slo is None else Slo(_given(written.slo)),
     )
@@ -61,6 +62,10 @@ def _pacer(written: LoadBlock, ramp: tuple[tuple[float, float], ...]) -> Pacer:
 
 def _warmup(written: WarmupBlock | None) -> Warmup | None:
     return None if written is None else Warmup(written.requests, written.duration)
+
+
+def _cancel(written: CancelBlock | None, seed: int) -> Cancel | None:
+    return None if written is None else Cancel(written.share, written.after, seed)
 
 
 def _think(written: ThinkBlock | None, seed: int) -> Think | None:
@@ -90,6 +95,19 @@ def _nonsense(written: LoadBlock, driver: Driver) -> Iterator[tuple[str, str, st
         yield from _think_nonsense(written.think, has_rate=written.rate is not None)
     if written.warmup is not None and not _given(written.warmup):
         yield "warmup", "a warmup needs requests: or duration:", "such as {requests: 10}"
+    yield from _stream_nonsense(written, driver)
+    if written.abort_on is not None:
+        limits = _given(written.abort_on)
+        if not limits.keys() - {"after"}:
+            hint = "such as {failed: 20}"
+            yield "abort_on", "abort_on needs failed, failed_share or consecutive", hint
+        elif "after" in limits and "failed_share" not in limits:
+            yield "abort_on", "after: goes with failed_share:", "add failed_share, such as 0.5"
+
+
+def _stream_nonsense(written: LoadBlock, driver: Driver) -> Iterator[tuple[str, str, str]]:
+    if written.cancel is not None and not getattr(driver, "stream", False):
+        yield "cancel", "only a stream can be cut off after a number of events", "use stream: true"
     if written.slo is not None:
         limits = _given(written.slo)
         if not limits:
@@ -98,13 +116,6 @@ def _nonsense(written: LoadBlock, driver: Driver) -> Iterator[tuple[str, str, st
         if of_streams and not getattr(driver, "stream", False):
             names = ", ".join(of_streams)
             yield "slo", f"{names}: only a stream has them, and this load has none", "use latency"
-    if written.abort_on is not None:
-        limits = _given(written.abort_on)
-        if not limits.keys() - {"after"}:
-            hint = "such as {failed: 20}"
-            yield "abort_on", "abort_on needs failed, failed_share or consecutive", hint
-        elif "after" in limits and "failed_share" not in limits:
-            yield "abort_on", "after: goes with failed_share:", "add failed_share, such as 0.5"
 
 
 def _rate_nonsense(written: LoadBlock) -> Iterator[tuple[str, str, str]]:

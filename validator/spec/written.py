@@ -353,6 +353,9 @@ class CommonLoad(Written):
     warmup: load_keys.WarmupBlock = Field(
         UNSET, description="Requests before the first look, which count nowhere."
     )
+    cancel: load_keys.CancelBlock = Field(
+        UNSET, description="Requests to cut off in the middle, which are no failures."
+    )
     slo: load_keys.SloBlock = Field(
         UNSET, description="When a request is good enough; the ledger then has `goodput`."
     )

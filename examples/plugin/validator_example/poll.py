@@ -11,7 +11,7 @@ from typing import ClassVar
 import httpx
 
 from validator.drivers.base import Clock, Connection, Sender, driver, key
-from validator.records.load import CANCELLED, OK, Exchange
+from validator.records.load import INTERRUPTED, OK, Exchange
 
 
 @driver("poll")
@@ -53,8 +53,9 @@ class _Reader:
     clock: Clock
     timeout: float
 
-    async def send(self, index: int, due: float | None = None) -> Exchange:
+    async def send(self, index: int, due: float | None = None, cut: int | None = None) -> Exchange:
         """Read once, and tell how it went; whatever happens is told, and nothing raised."""
+        del cut  # what comes is no stream, and cannot be cut off in the middle
         sent = self.clock()
         outcome, detail = OK, ""
         try:
@@ -65,7 +66,7 @@ class _Reader:
             elif not reply.content:
                 outcome, detail = "empty", "the body is empty"
         except asyncio.CancelledError:
-            outcome = CANCELLED
+            outcome = INTERRUPTED
         except TimeoutError:
             outcome, detail = "timeout", f"no end within {self.timeout:g} s"
         except httpx.ConnectError as failure:
