@@ -75,6 +75,14 @@ class Problem:
     span: Span
     hint: str = ""
 
+    def drawn(self, sources: Mapping[str, str], word: str = "error") -> str:
+        """Draw it with its line of the source and a caret."""
+        file = self.span.file
+        if file.startswith("--"):  # a flag is a line of its own, and its place is itself
+            hint = f" ({self.hint})" if self.hint else ""
+            return f"{word}: {file}: {self.message}{hint}\n"
+        return f"{word}: {self.message}\n{excerpt(sources.get(file, ''), self.span, self.hint)}"
+
 
 class SpecProblems(ValidatorError):  # noqa: N818 - they are several
     """A spec cannot be used; *problems* says everything there is to mend."""
@@ -89,16 +97,8 @@ class SpecProblems(ValidatorError):  # noqa: N818 - they are several
     def drawn(self) -> str:
         """Draw every problem with its line of the source and a caret."""
         count = len(self.problems)
-        drawn = [self._drawn(p) for p in self.problems]
+        drawn = [p.drawn(self.sources) for p in self.problems]
         return "\n".join([*drawn, f"{count} problem{'s' if count != 1 else ''}\n"])
-
-    def _drawn(self, problem: Problem) -> str:
-        file = problem.span.file
-        if file.startswith("--"):  # a flag is a line of its own, and its place is itself
-            hint = f" ({problem.hint})" if problem.hint else ""
-            return f"error: {file}: {problem.message}{hint}\n"
-        shown = excerpt(self.sources.get(file, ""), problem.span, problem.hint)
-        return f"error: {problem.message}\n{shown}"
 
 
 @dataclass(slots=True)

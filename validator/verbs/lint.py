@@ -17,8 +17,15 @@ if TYPE_CHECKING:
 
 @verb("lint")
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
-def lint(specs: tuple[str, ...]) -> None:
-    """Check specs without any server: everything wrong with them, and where."""
+@click.option("--strict", is_flag=True, help="Let warnings count as problems.")
+def lint(specs: tuple[str, ...], *, strict: bool) -> None:
+    """Check specs without any server: everything wrong with them, and where.
+
+    Warnings are about what is allowed and likely not meant: a counter whose change nobody asks
+    for, a bound that everything keeps, the same question twice.
+    """
+    from validator.smells import smells
+
     good = True
     for path in files(specs):
         try:
@@ -26,8 +33,14 @@ def lint(specs: tuple[str, ...]) -> None:
         except SpecProblems as problems:
             good = False
             click.echo(problems.drawn(), err=True)
-        else:
-            click.echo(f"{path}: {count(_assertions(spec), 'assertion')}, no problem")
+            continue
+        found = smells(spec)
+        sources = dict(spec.sources)
+        for smell in found:
+            click.echo(smell.drawn(sources, "warning"), err=True)
+        good = good and not (strict and found)
+        told = count(len(found), "warning") if found else "no problem"
+        click.echo(f"{path}: {count(_assertions(spec), 'assertion')}, {told}")
     leave(0 if good else SpecProblems.exit_code)
 
 
