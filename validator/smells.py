@@ -47,7 +47,7 @@ def smells(spec: Spec) -> tuple[Problem, ...]:
     found = [
         *_never_critical(spec, every),
         *_unasked_samples(spec),
-        *(_absolute(spec, every, moved) if spec.load is not None else ()),
+        *(_absolute(spec, every, moved) if spec.loads else ()),
         *_true_of_anything(every, moved),
         *_twice(every),
         *_namesakes(every),
@@ -67,15 +67,15 @@ def smells(spec: Spec) -> tuple[Problem, ...]:
 
 def _written(spec: Spec) -> Iterator[Assertion]:
     """Yield the assertions that somebody wrote; those that are skipped ask nothing."""
-    implied = {NOWHERE, *([spec.load.span] if spec.load is not None else [])}
+    implied = {NOWHERE, *(load.span for load in spec.loads)}
     for assertion in _all(spec):
         if not assertion.about.skip and assertion.about.span not in implied:
             yield assertion
 
 
 def _all(spec: Spec) -> Iterator[Assertion]:
-    if spec.load is not None:
-        yield from spec.load.assertions
+    for load in spec.loads:
+        yield from load.assertions
     for endpoint in spec.endpoints:
         yield from endpoint.assertions
     yield from spec.assertions
@@ -226,6 +226,7 @@ def _question(assertion: Assertion) -> object:
     match assertion:
         case PathAssertion():
             return (
+                assertion.about.load,
                 assertion.endpoint,
                 assertion.query.text,
                 assertion.over,
@@ -233,7 +234,8 @@ def _question(assertion: Assertion) -> object:
             )
         case ExprAssertion():
             bound = tuple((n, b.endpoint, b.query.text) for n, b in assertion.bindings)
-            return assertion.endpoint, assertion.expression.text, bound, assertion.over
+            about = (assertion.about.load, assertion.endpoint, assertion.over)
+            return *about, assertion.expression.text, bound
 
 
 def _namesakes(every: Iterable[Assertion]) -> Iterator[Problem]:
@@ -254,5 +256,5 @@ def _namesakes(every: Iterable[Assertion]) -> Iterator[Problem]:
 
 def _subject(assertion: Assertion) -> object:
     if isinstance(assertion, PathAssertion):
-        return assertion.query.text, assertion.over
-    return assertion.expression.text
+        return assertion.about.load, assertion.query.text, assertion.over
+    return assertion.about.load, assertion.expression.text
