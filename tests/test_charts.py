@@ -145,6 +145,28 @@ def test_of_several_matches_the_sum_is_shown():
     assert points(chart.series[1])[-1] == (1.0, 4)
 
 
+def test_a_counter_of_one_of_several_loads_is_shown_beside_that_load():
+    text = SPEC.replace(
+        "load: {model: m, requests: 4, prompts: [hi]}",
+        "loads: {one: {model: m,"
+        " requests: 4, prompts: [hi]}, two: {model: m, requests: 4, prompts: [hi]}}",
+    )
+    text = text.partition("    assert:\n")[0] + (
+        "    assert:\n"
+        "      - {path: $.total, load: one, delta: {eq: '${load.one.ok}'}, name: counted}\n"
+    )
+    spec = parse(text, overrides=Overrides(environment={}))
+    seen = Observations(
+        {"page": page(100, 0, 1.0)}, {"page": page(104, 0, 3.0)}, {"page": (page(101, 2, 2.1),)}
+    )
+    shown = {
+        name: {c.title for c in charts(spec, seen, ledger(RESULT), traced(RESULT, 2.0), name)}
+        for name in ("one", "two")
+    }
+    assert "counted" in shown["one"]
+    assert "counted" not in shown["two"]
+
+
 def test_a_gauge_is_shown_as_it_was_sampled():
     (chart,) = (c for c in drawn().values() if "active" in c.title)
     client, server = chart.series

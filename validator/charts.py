@@ -41,7 +41,7 @@ def charts(
     """
     if trace is None:
         return ()
-    about = _About(seen, ledger, trace)
+    about = _About(seen, ledger, trace, load)
     listed = [a for e in spec.endpoints for a in e.assertions if isinstance(a, PathAssertion)]
     asked = [a for a in listed if a.about.load == load]
     own = (*_histograms(trace, ledger), *_instants(trace), *_in_flight(trace))
@@ -107,17 +107,18 @@ class _About:
     seen: Observations
     ledger: Json
     trace: Trace
+    load: str
 
     def counters(self, asked: Iterable[PathAssertion]) -> Iterator[Chart]:
         """Yield, for what must change as the client's own count, both over the load."""
         for assertion in asked:
-            for field in sorted(_fields(assertion.condition, change=True)):
+            for field in self._fields(assertion, change=True):
                 name = ".".join(field)
                 client = self.trace.curves.get(name)
                 server = self._since_before(assertion)
                 if client and server:
                     series = (
-                        Series(f"load.{name}, by the client", client),
+                        Series(f"{self._ledger_name}.{name}, by the client", client),
                         Series(f"{_short(assertion)}, by the server", server, By.SERVER),
                     )
                     yield self._chart(assertion, series, "change")
@@ -136,7 +137,7 @@ class _About:
                 for path, points in list(paths.items())[:_MOST_SERIES]
             )
             own = self.trace.curves.get("in_flight")
-            if own and ("in_flight_max",) in _fields(assertion.condition):
+            if own and ("in_flight_max",) in self._fields(assertion):
                 series = (Series("in flight, by the client", own), *series)
             if paths:
                 yield self._chart(assertion, series, "")
@@ -144,14 +145,14 @@ class _About:
     def ladders(self, asked: Iterable[PathAssertion]) -> Iterator[Chart]:
         """Yield, for percentiles that are compared with the client's own, both whole ladders."""
         for assertion in asked:
-            for field in sorted(_fields(assertion.condition)):
+            for field in self._fields(assertion):
                 if len(field) != 2 or not _PERCENTILE.fullmatch(field[-1]):  # noqa: PLR2004 - ttft_ms, p50
                     continue
                 client = _ladder(self._own(field[0]))
                 server = self._family(assertion, _PERCENTILE.fullmatch(field[-1]))
                 if client and server:
                     series = (
-                        Series(f"load.{field[0]}, by the client", client),
+                        Series(f"{self._ledger_name}.{field[0]}, by the client", client),
                         Series(f"{_short(assertion, 1)}, by the server", server, By.SERVER),
                     )
                     title = f"percentiles: {_short(assertion, 1)}"
@@ -169,6 +170,17 @@ class _About:
             assertion.about.name, Form.STEPS, series, str(assertion.endpoint), _SINCE, y,
             _thinning(self.trace),
         )  # fmt: skip
+
+    @property
+    def _ledger_name(self) -> str:
+        return f"load.{self.load}" if self.load else "load"
+
+    def _fields(self, assertion: PathAssertion, *, change: bool = False) -> list[tuple[str, ...]]:
+        """Return the fields of this load's ledger that an assertion compares with."""
+        found = sorted(_fields(assertion.condition, change=change))
+        if not self.load:
+            return found
+        return [field[1:] for field in found if field[:1] == (self.load,)]
 
     def _at(self, snapshot: Snapshot) -> float:
         return snapshot.taken - (self.trace.began or 0.0)
