@@ -23,7 +23,8 @@ _DISTRIBUTIONS = {
 
 def request_lines(ledger: dict[str, Any]) -> list[str]:
     """Return what a person wants to know of a load: how many, how fast, what failed how."""
-    sent, ok = _count(ledger, "sent"), _count(ledger, "ok")
+    # Those cut off on purpose had no chance to succeed, and have a line of their own.
+    sent, ok = _count(ledger, "sent") - _count(ledger, "cancelled"), _count(ledger, "ok")
     rate = f" ({100 * ok / sent:.3g} %)" if sent else ""
     first = (
         f"Requests  {ok} of {sent} succeeded{rate}"
