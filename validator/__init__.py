@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 __all__ = [
+    "Cluster",
     "Overrides",
+    "Processes",
     "Recording",
     "Report",
     "Setting",
@@ -39,6 +41,8 @@ __all__ = [
 if TYPE_CHECKING:
     from validator.conclusion import conclude
     from validator.errors import SpecProblems, UsageError, ValidatorError
+    from validator.executors.distributed import Cluster
+    from validator.executors.processes import Processes
     from validator.library import render, run, run_async
     from validator.recording import read as read_recording
     from validator.records.recording import Recording
@@ -47,6 +51,8 @@ if TYPE_CHECKING:
     from validator.spec.parse import Overrides, Setting, load_spec, parse
 
 _HOMES = {
+    "Cluster": "executors.distributed",
+    "Processes": "executors.processes",
     "Overrides": "spec.parse",
     "Recording": "records.recording",
     "Report": "records.verdict",

@@ -21,7 +21,7 @@ def marked(samples: Sequence[Snapshot], result: LoadResult, began: float) -> tup
 
     None has any when the clocks cannot be compared, or not every exchange was kept.
     """
-    if result.zero is None or result.beyond is not None or not samples:
+    if result.zero is None or result.beyond is not None or result.lost or not samples:
         return tuple(samples)
     late = result.zero.monotonic - began
     starts = [sample.taken - late for sample in samples]

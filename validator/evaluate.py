@@ -9,12 +9,13 @@ from typing import assert_never
 
 from validator.decidability import excuse
 from validator.judgement import answer, asks_change, first_bad
-from validator.ledger import look
+from validator.ledger import look, lost
 from validator.query import Match, Query
 from validator.records.observation import Observations, Snapshot, Unreadable
 from validator.records.recording import Round
 from validator.records.verdict import (
     ACROSS,
+    COMPLETE,
     REACHABLE,
     Severity,
     Status,
@@ -31,6 +32,7 @@ from validator.spec.model import (
     Assertion,
     Endpoint,
     ExprAssertion,
+    Load,
     Over,
     PathAssertion,
     Spec,
@@ -59,6 +61,7 @@ def evaluate(spec: Spec, rounds: Sequence[Round], today: date) -> tuple[Verdict,
     judges = {load: Judge(spec, view, today) for load, view in views(rounds).items()}
     verdicts: list[Verdict] = []
     for plan in spec.loads:
+        verdicts += judges[plan.name].complete(plan)
         verdicts += [judges[plan.name].about_load(a) for a in plan.assertions]
     for endpoint in spec.endpoints:
         verdicts.append(judges[endpoint.load].reachable(endpoint))
@@ -112,10 +115,21 @@ class Judge:
         status = Status.FAIL if looked else Status.ERROR
         return _verdict(about, endpoint.id, status, wanted, str(error), note=note)
 
+    def complete(self, load: Load) -> list[Verdict]:
+        """Say that a part of *load* was lost, if so; of a whole one there is nothing to say."""
+        if not (missing := lost(self.view.ledger)):
+            return []
+        about = About(COMPLETE, span=load.span)
+        found = _verdict(about, None, Status.ERROR, "every share of the load", "lost", note=missing)
+        return [replace(found, section=load_section(load.name))]
+
     def about_load(self, assertion: PathAssertion) -> Verdict:
         """Decide an assertion about the ledger."""
         if self.view.ledger is None:
             found = Answer(Holding.UNDECIDABLE, "no ledger", "the load was not sent")
+            return self._concluded(assertion, found)
+        if missing := lost(self.view.ledger):
+            found = Answer(Holding.UNDECIDABLE, "an incomplete ledger", missing)
             return self._concluded(assertion, found)
         assert isinstance(assertion.query, Query)  # the ledger is no Prometheus page
         matches = look(assertion.query, self.view.ledger)

@@ -59,6 +59,9 @@ def ledger(result: LoadResult) -> dict[str, Json]:
             "lag_ms": _few(stats.summary(result.lags, scale=MS)),
             "prepare_ms": _few(times["prepared_ms"]),
             "cpu_share": result.cpu_share,
+            "cpu_total": result.cpu_total,
+            "processes": result.processes,
+            "lost": [*result.lost],
             "late_ms": _few(tally.late.summary()),
             "held_back": result.held_back,
             "unsent": result.unsent,
@@ -130,6 +133,19 @@ def _summary(samples: Samples) -> dict[str, Json]:
 
 def _few(summary: Mapping[str, Json]) -> dict[str, Json]:
     return {name: summary[name] for name in ("p50", "p99", "max")}
+
+
+def lost(document: Json, query: Query | None = None) -> str:
+    """Say which shares of a load are missing from its ledger; nothing when it is whole.
+
+    Of several ledgers by name, that one counts which *query* asks.
+    """
+    ledgers = document if isinstance(document, dict) else {}
+    named = ledgers.get(str(query.keys[0])) if query is not None and query.keys else None
+    asked = named if isinstance(named, dict) and "client" in named else ledgers
+    client = asked.get("client")
+    shares = client.get("lost") if isinstance(client, dict) else None
+    return "; ".join(map(str, shares)) if isinstance(shares, list) else ""
 
 
 def look(query: Query, document: Json) -> tuple[Match, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from validator.conclusion import conclude
 from validator.errors import UsageError
 from validator.executors import loops
+from validator.load import Executor
 from validator.records.verdict import Report, Severity
 from validator.registry import suggest
 from validator.reporters import REPORTERS
@@ -14,17 +15,29 @@ from validator.spec.model import Spec
 
 
 def run(
-    spec: Spec, *, listener: Listener | None = None, fail_on: Severity = Severity.CRITICAL
+    spec: Spec,
+    *,
+    listener: Listener | None = None,
+    fail_on: Severity = Severity.CRITICAL,
+    executor: Executor | None = None,
 ) -> Report:
-    """Run *spec* from start to end and judge it. Not for use inside an event loop."""
-    return loops.run(run_async(spec, listener=listener, fail_on=fail_on))
+    """Run *spec* from start to end and judge it. Not for use inside an event loop.
+
+    The load is sent from this process, or from where *executor* sends it: `Processes(4)`.
+    """
+    return loops.run(run_async(spec, listener=listener, fail_on=fail_on, executor=executor))
 
 
 async def run_async(
-    spec: Spec, *, listener: Listener | None = None, fail_on: Severity = Severity.CRITICAL
+    spec: Spec,
+    *,
+    listener: Listener | None = None,
+    fail_on: Severity = Severity.CRITICAL,
+    executor: Executor | None = None,
 ) -> Report:
     """Run *spec* from start to end and judge it, on the running event loop."""
-    return conclude(spec, await watched(spec, listener=listener), fail_on=fail_on)
+    recording = await watched(spec, listener=listener, executor=executor)
+    return conclude(spec, recording, fail_on=fail_on)
 
 
 def render(form: str, *reports: Report) -> str:

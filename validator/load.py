@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 from validator.executors import local
 from validator.executors.local import Collector, OnExchange
 from validator.plan import LoadPlan
 from validator.records.load import LoadResult
 
-__all__ = ["Collector", "LoadPlan", "load", "remarks"]
+__all__ = ["Collector", "Executor", "LoadPlan", "load", "remarks"]
+
+
+class Executor(Protocol):
+    """Where a load runs, if not in this process."""
+
+    async def run(
+        self, plan: LoadPlan, *, on_exchange: OnExchange, collector: Collector | None
+    ) -> LoadResult:
+        """Send what *plan* says, as `load` does."""
+        ...
 
 
 def remarks(plan: LoadPlan, result: LoadResult) -> Iterator[str]:
@@ -30,9 +41,11 @@ async def load(
     *,
     on_exchange: OnExchange = local.ignore,
     collector: Collector | None = None,
+    executor: Executor | None = None,
 ) -> LoadResult:
-    """Send what *plan* says, and return once every request has ended.
+    """Send what *plan* says, from here or as *executor* does, until every request has ended.
 
     When cancelled, what had come so far is in *collector*, requests in flight as `cancelled`.
     """
-    return await local.run(plan, on_exchange=on_exchange, collector=collector)
+    run = local.run if executor is None else executor.run
+    return await run(plan, on_exchange=on_exchange, collector=collector)

@@ -17,7 +17,7 @@ from validator.curve import marked
 from validator.drivers import Remarking
 from validator.errors import ServerError
 from validator.ledger import ledger
-from validator.load import Collector, load, remarks
+from validator.load import Collector, Executor, load, remarks
 from validator.observe import Observer, sampling, settle, watching
 from validator.plan import LoadPlan
 from validator.probes.websocket import check_installed
@@ -119,7 +119,11 @@ class _Seen:
 
 
 async def run(
-    spec: Spec, *, listener: Listener | None = None, interrupt: asyncio.Event | None = None
+    spec: Spec,
+    *,
+    listener: Listener | None = None,
+    interrupt: asyncio.Event | None = None,
+    executor: Executor | None = None,
 ) -> Recording:
     """Look, send the load, wait, look again; return what was seen.
 
@@ -131,7 +135,7 @@ async def run(
         check_installed()
     now = datetime.now(UTC)
     seen = _Seen()
-    work = asyncio.create_task(_in_order(spec, seen, listener or Silent()))
+    work = asyncio.create_task(_in_order(spec, seen, listener or Silent(), executor))
     stop = asyncio.create_task((interrupt or asyncio.Event()).wait())
     try:
         await asyncio.wait((work, stop), timeout=spec.timeout, return_when=asyncio.FIRST_COMPLETED)
@@ -146,7 +150,7 @@ async def run(
     return _recorded(spec, seen, now)
 
 
-async def _in_order(spec: Spec, seen: _Seen, listener: Listener) -> None:
+async def _in_order(spec: Spec, seen: _Seen, listener: Listener, executor: Executor | None) -> None:
     def clock() -> float:
         return time.monotonic() - seen.began
 
@@ -161,11 +165,16 @@ async def _in_order(spec: Spec, seen: _Seen, listener: Listener) -> None:
             found = await observer.look(spec.endpoints, sequential=spec.sequential)
             seen.rounds.append(_Round(before=found, after=found))
         for one in spec.loads:
-            await _round(spec, one, seen, observer, listener)
+            await _round(spec, one, seen, observer, listener, executor)
 
 
-async def _round(
-    spec: Spec, one: Load, seen: _Seen, observer: Observer, listener: Listener
+async def _round(  # noqa: PLR0913, PLR0917 - all that a run is made of
+    spec: Spec,
+    one: Load,
+    seen: _Seen,
+    observer: Observer,
+    listener: Listener,
+    executor: Executor | None,
 ) -> None:
     """Look, send one load, wait, look again.
 
@@ -193,7 +202,12 @@ async def _round(
     listener.phase("load")
     now.collector = Collector()
     async with sampling(observer, spec.endpoints) as now.during:
-        await load(one.plan, on_exchange=listener.exchange, collector=now.collector)
+        await load(
+            one.plan,
+            on_exchange=listener.exchange,
+            collector=now.collector,
+            executor=executor,
+        )
     if (result := now.sum_up()) is not None:
         for remark in remarks(one.plan, result):
             _say(remark, one.name, seen, listener)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from validator.ledger import look
+from validator.ledger import look, lost
 from validator.query import Match, Query, compiled
 from validator.records.observation import Observations, Snapshot
 from validator.reference import Reference, UnresolvedError
@@ -33,8 +33,15 @@ class Sight:
     def facts(self) -> Facts:
         """What measures and references need."""
         if self._facts is None:
-            self._facts = Facts(lambda r: r.resolved(self.ledger, look), self.duration)
+            self._facts = Facts(self._resolved, self.duration)
         return self._facts
+
+    def _resolved(self, reference: Reference) -> Json:
+        """Return what the ledger says; one with a part missing says nothing."""
+        for query in reference.queries:
+            if missing := lost(self.ledger, query):
+                raise UnresolvedError(f"the ledger is incomplete: {missing}")
+        return reference.resolved(self.ledger, look)
 
     def select(self, query: Query | Selector, document: Json) -> tuple[Match, ...]:
         """Return what *query* selects from *document*."""
@@ -70,7 +77,7 @@ class Sight:
     def ledger_value(self, text: str) -> Json:
         """Return what an expression calls *text*, such as `load.ok`; raise ValueError."""
         query = compiled("$" + text.removeprefix("load"))
-        return Reference(f"${{{text}}}", (query,)).resolved(self.ledger, look)
+        return self._resolved(Reference(f"${{{text}}}", (query,)))
 
     def after(self, endpoint: str, query: Query | Selector) -> tuple[Match, ...]:
         """Return what *query* selected after the load, never nothing; raise ValueError."""

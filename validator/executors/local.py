@@ -6,7 +6,7 @@ import asyncio
 import math
 import time
 from array import array
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -24,6 +24,15 @@ LAG_EVERY: Final = 0.01
 
 OnExchange: TypeAlias = Callable[[Exchange, int], None]
 """Told of each exchange as it ends, and how many are then in flight."""
+
+
+Start: TypeAlias = Callable[[], Awaitable[float]]
+"""Waits for the moment to begin, and returns that moment on the clock of `perf_counter`."""
+
+
+async def at_once() -> float:
+    """Begin now."""
+    return time.perf_counter()
 
 
 def ignore(exchange: Exchange, in_flight: int) -> None:
@@ -49,6 +58,10 @@ class Collector:
     cpu_share: float | None = None
     zero: Zero | None = None
     slo: Slo | None = None
+    cpu_total: float | None = None
+    processes: int = 1
+    lost: list[str] = field(default_factory=list)
+    """Shares of the load that did not come home, if several workers ran it."""
 
     def started(self) -> None:
         """Count one more request in flight."""
@@ -56,8 +69,12 @@ class Collector:
         self.in_flight_max = max(self.in_flight_max, self.in_flight)
 
     def ended(self, exchange: Exchange) -> None:
-        """Keep a finished exchange."""
+        """Keep an exchange that was in flight until now."""
         self.in_flight -= 1
+        self.keep(exchange)
+
+    def keep(self, exchange: Exchange) -> None:
+        """Keep a finished exchange."""
         if exchange.ok:
             self.failed_in_a_row = 0
         elif exchange.outcome != CANCELLED:
@@ -81,23 +98,29 @@ class Collector:
             self.lags,
             self.cpu_share,
             self.beyond,
-            self.zero,
-            self.held_back,
-            self.unsent,
-            self.aborted,
-            self.slo,
+            zero=self.zero,
+            held_back=self.held_back,
+            unsent=self.unsent,
+            aborted=self.aborted,
+            slo=self.slo,
+            cpu_total=self.cpu_share if self.cpu_total is None else self.cpu_total,
+            processes=self.processes,
+            lost=tuple(self.lost),
         )
 
 
-async def run(
+async def run(  # noqa: PLR0913 - what to send, when to begin, and whom to tell
     plan: LoadPlan,
     share: Share = Share(),  # noqa: B008 - a frozen value
     *,
     on_exchange: OnExchange = ignore,
     collector: Collector | None = None,
+    start: Start = at_once,
+    hopeless: asyncio.Event | None = None,
 ) -> LoadResult:
     """Send the requests of *share*, at most as many at a time as its part of the concurrency.
 
+    With *hopeless*, somebody else decides when the load is to be given up, and sets it then.
     When cancelled, so are the requests in flight; *collector* then has them and all before.
     """
     found = Collector() if collector is None else collector
@@ -110,9 +133,10 @@ async def run(
         return time.perf_counter() - began
 
     async with plan.driver.open(clock, width) as sender:
-        began = time.perf_counter()  # opening a driver, with its imports, is not load
-        found.zero = Zero(time.monotonic(), time.time())
-        loop = _Loop(plan, share, sender, clock, found, on_exchange)
+        began = await start()  # opening a driver, with its imports, is not load
+        passed = time.perf_counter() - began
+        found.zero = Zero(time.monotonic() - passed, time.time() - passed)
+        loop = _Loop(plan, share, sender, clock, found, on_exchange, hopeless)
         async with _measuring(found):
             await (loop.opened() if plan.open_loop else loop.closed())
     return found.result()
@@ -129,6 +153,7 @@ class _Loop:
         clock: Callable[[], float],
         found: Collector,
         on_exchange: OnExchange,
+        hopeless: asyncio.Event | None,
     ) -> None:
         self._plan = plan
         self._share = share
@@ -138,7 +163,8 @@ class _Loop:
         self._on_exchange = on_exchange
         self._indices = plan.indices(share)
         self._ends = math.inf if plan.duration is None else plan.duration
-        self._hopeless = asyncio.Event()
+        self._decides = hopeless is None
+        self._hopeless = asyncio.Event() if hopeless is None else hopeless
 
     async def closed(self) -> None:
         """Send one request after another in each place; one iterator deals them all out."""
@@ -226,7 +252,7 @@ class _Loop:
 
     def _give_up_if_hopeless(self) -> None:
         found, limits = self._found, self._plan.abort_on
-        if limits is None or found.aborted:
+        if limits is None or found.aborted or not self._decides:
             return
         found.aborted = limits.reason(found.failed, found.count, found.failed_in_a_row)
         if found.aborted:

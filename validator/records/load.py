@@ -143,7 +143,7 @@ class LoadResult:
     lags: Sequence[float] = ()
     """How late the event loop woke up, in seconds, sampled throughout."""
     cpu_share: float | None = None
-    """CPU seconds of this process per second of the load phase."""
+    """CPU seconds per second of the load phase, of the process that used most."""
     beyond: Tally | None = None
     """Exchanges of which only the sums are kept: those of a load too large to keep them all."""
     zero: Zero | None = None
@@ -156,3 +156,9 @@ class LoadResult:
     """Why the load was given up; nothing if it was not."""
     slo: Slo | None = None
     """What makes a request good enough, if the spec says."""
+    cpu_total: float | None = None
+    """The same of all processes together."""
+    processes: int = 1
+    """How many sent the load."""
+    lost: tuple[str, ...] = ()
+    """Which shares of the load did not come home, and why; what they sent is in no sum."""

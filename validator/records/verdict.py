@@ -38,6 +38,8 @@ class Status(StrEnum):
 
 REACHABLE = "reachable"
 """The name of the implied verdict on an endpoint as such."""
+COMPLETE = "complete"
+"""The name of the implied verdict on a load of which a part was lost."""
 LOAD = "load"
 ACROSS = "across"
 

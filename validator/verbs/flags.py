@@ -33,6 +33,8 @@ class Flags:
     replay: str | None = None
     baseline: str | None = None
     fail_on: tuple[str, ...] = ()
+    processes: int | None = None
+    dask: str | None = None
     quiet: bool = False
     verbose: bool = False
 
@@ -78,6 +80,17 @@ def spec_flags(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option("--requests", metavar="N", help="How many requests the load sends."),
         click.option("--concurrency", metavar="N", help="How many are in flight at most."),
+        click.option(
+            "--processes",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Send the load from N processes of this machine.",
+        ),
+        click.option(
+            "--dask",
+            metavar="ADDRESS|local:N",
+            help="Send the load from the workers of a dask scheduler, or of one with N of its own.",
+        ),
         click.option("--timeout", metavar="DURATION", help="For the whole run, such as 90s."),
         click.option(
             "--var",

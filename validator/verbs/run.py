@@ -15,6 +15,7 @@ from validator.verbs.output import chosen, console, show
 from validator.verbs.specs import files, loaded
 
 if TYPE_CHECKING:
+    from validator.load import Executor
     from validator.records.recording import Recording
     from validator.records.verdict import Report, Severity
     from validator.spec.model import Spec
@@ -38,6 +39,7 @@ def perform(paths: Sequence[Path], flags: Flags, url: str | None = None) -> int:
         raise UsageError("--record and --replay go with one spec")
     if flags.record and flags.replay:
         raise UsageError("--record keeps what a run sees, and --replay sees nothing new: give one")
+    _executor(flags)  # flags that contradict each other are refused before anything is read
     if flags.record is not None:
         from validator.files import check_writable
 
@@ -70,6 +72,25 @@ def _baseline(flags: Flags, specs: Sequence[Spec]) -> list[Report]:
     baseline = read(flags.baseline)
     check_baseline(baseline, {spec.file: spec.title for spec in specs}, flags.baseline)
     return baseline
+
+
+def _executor(flags: Flags) -> Executor | None:
+    """Return what is to send the load, if not this process."""
+    if flags.processes is None and flags.dask is None:
+        return None
+    given = "--dask" if flags.processes is None else "--processes"
+    if flags.replay is not None:
+        raise UsageError(f"{given} is about sending a load, and --replay sends none: give one")
+    if flags.dask is None:
+        assert flags.processes is not None
+        from validator.executors.processes import Processes
+
+        return Processes(flags.processes)
+    if flags.processes is not None:
+        raise UsageError("--processes and --dask each say who sends the load: give one")
+    from validator.executors.distributed import Cluster
+
+    return Cluster(flags.dask)
 
 
 def _one(spec: Spec, flags: Flags, fail_on: Severity) -> Report:
@@ -117,7 +138,7 @@ def watched(spec: Spec, flags: Flags) -> Recording:
                 loop.add_signal_handler(number, interrupt)
             except NotImplementedError:  # Windows: Ctrl-C raises KeyboardInterrupt, and main ends
                 break
-        return await run(spec, listener=listener, interrupt=stop)
+        return await run(spec, listener=listener, interrupt=stop, executor=_executor(flags))
 
     if flags.quiet:
         return loops.run(go(Silent()))

@@ -1,0 +1,171 @@
+"""A load from dask workers is the load from here, and a worker lost is a part lost."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+from command_line import validator
+from hostile_llm import GOOD, STREAM, Act, HostileLLM, chunk, delta, event
+
+from validator.drivers import Connection
+from validator.drivers.chat import Chat
+from validator.errors import MissingExtra, UsageError
+from validator.executors import distributed
+from validator.executors.distributed import Cluster
+from validator.executors.local import Collector
+from validator.ledger import ledger
+from validator.load import load
+from validator.plan import LoadPlan
+
+pytestmark = pytest.mark.filterwarnings("default")  # what dask warns of is not ours
+
+WITHIN = 120
+
+
+def plan(url, requests, concurrency, prompts=("a", "b")):
+    return LoadPlan(
+        Chat(Connection(url, "sk-secret", 20.0), model="m", prompts=prompts), requests, concurrency
+    )
+
+
+def run(main):
+    return asyncio.run(asyncio.wait_for(main(), WITHIN))
+
+
+def test_without_dask_one_line_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "distributed", None)
+    with pytest.raises(MissingExtra, match=r"--dask needs an extra: pip install .*\[dask\]"):
+        run(lambda: load(plan("http://127.0.0.1:1", 1, 1), executor=Cluster("local:1")))
+
+
+def test_dask_workers_send_what_one_process_does():
+    pytest.importorskip("distributed")
+
+    async def main():
+        async with HostileLLM({}, (GOOD,)) as server:
+            one = await load(plan(server.url, 9, 4))
+            return one, await load(plan(server.url, 9, 4), executor=Cluster("local:2"))
+
+    one, several = run(main)
+    ours, theirs = ledger(one), ledger(several)
+    for name in ("sent", "ok", "outcomes", "tokens", "chunks", "models", "percentiles"):
+        assert ours[name] == theirs[name]
+    assert sorted(e.index for e in several.exchanges) == list(range(9))
+    assert (theirs["client"]["processes"], theirs["client"]["lost"]) == (2, [])
+    assert 1 <= theirs["in_flight_max"] <= 4
+
+
+def test_a_share_is_lost_with_its_worker_and_is_not_sent_again(monkeypatch):
+    pytest.importorskip("distributed")
+    pids = []
+    start = distributed._Crew.start
+
+    async def remembered(crew, shares, addresses):
+        pids.extend([(await crew._client.run(os.getpid))[a] for a in addresses])
+        await start(crew, shares, addresses)
+
+    monkeypatch.setattr(distributed._Crew, "start", remembered)
+
+    async def main():
+        async def strike(server):
+            await server.arrived(2)
+            os.kill(pids[1], signal.SIGKILL)
+
+        scripts = {"second": (strike, Act.HANG)}
+        async with HostileLLM(scripts, (GOOD,)) as server:
+            load_plan = plan(server.url, 8, 2, prompts=("first", "second"))
+            result = await load(load_plan, executor=Cluster("local:2"))
+            return result, server.requests
+
+    result, requests = run(main)
+    assert sorted(e.index for e in result.exchanges) == [0, 2, 4, 6]
+    (lost,) = result.lost
+    assert "was lost (it died): nothing is known of 4 of its 4 requests: 1, 3, 5, 7" in lost
+    assert len(requests) == 5
+
+
+def test_cancelling_stops_every_worker_and_keeps_what_there_was():
+    pytest.importorskip("distributed")
+    collector = Collector()
+
+    async def main():
+        scripts = {"good": (GOOD,), "half": (STREAM + chunk(event(delta("Hi"))), Act.HANG)}
+        async with HostileLLM(scripts, ()) as server:
+            load_plan = plan(server.url, 50, 2, prompts=("good", "good", "half", "half"))
+            executor = Cluster("local:2")
+            task = asyncio.create_task(load(load_plan, collector=collector, executor=executor))
+            await server.arrived(4)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    run(main)
+    document = ledger(collector.result())
+    assert document["outcomes"] == {"ok": 2, "cancelled": 2}
+    assert document["client"]["lost"] == []
+
+
+def test_a_scheduler_that_would_send_a_load_twice_is_refused():
+    dask = pytest.importorskip("distributed")
+
+    async def main():
+        async with dask.LocalCluster(
+            n_workers=1, processes=False, dashboard_address=None, asynchronous=True
+        ) as cluster:
+            await load(
+                plan("http://127.0.0.1:1", 1, 1), executor=Cluster(cluster.scheduler_address)
+            )
+
+    with pytest.raises(UsageError, match="ALLOWED_FAILURES=0"):
+        run(main)
+
+
+def test_a_scheduler_without_workers_and_a_worker_of_another_version_are_refused(monkeypatch):
+    dask = pytest.importorskip("distributed")
+
+    async def main(workers):
+        async with dask.LocalCluster(
+            n_workers=workers,
+            processes=True,
+            dashboard_address=None,
+            scheduler_kwargs={"allowed_failures": 0},
+            asynchronous=True,
+        ) as cluster:
+            await load(
+                plan("http://127.0.0.1:1", 1, 1), executor=Cluster(cluster.scheduler_address)
+            )
+
+    with pytest.raises(UsageError, match="has no workers: start some"):
+        run(lambda: main(0))
+    monkeypatch.setattr("validator.__version__", "99.0")
+    with pytest.raises(UsageError, match=r"and here is .* 99\.0\): install the same"):
+        run(lambda: main(1))
+
+
+@pytest.mark.parametrize("address", ["local:0", "local:x", "local:"])
+def test_an_address_that_is_none_is_a_usage_error(address):
+    pytest.importorskip("distributed")
+    with pytest.raises(UsageError, match="expected local:N"):
+        run(lambda: load(plan("http://127.0.0.1:1", 1, 1), executor=Cluster(address)))
+
+
+def test_nobody_at_the_address_is_a_usage_error(monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(distributed, "CONNECT_WITHIN", 1.0)
+    with pytest.raises(UsageError, match="no scheduler there"):
+        run(lambda: load(plan("http://127.0.0.1:1", 1, 1), executor=Cluster("tcp://127.0.0.1:9")))
+
+
+@pytest.mark.parametrize(
+    "flags, said",
+    [
+        (("--processes", "2", "--dask", "local:2"), "give one"),
+        (("--processes", "2", "--replay", "x.json"), "--replay sends none"),
+        (("--processes", "0"), "not in the range"),
+    ],
+)
+def test_flags_that_contradict_each_other_are_refused(flags, said):
+    done = validator("run", "fakeai/dashboard", *flags)
+    assert done.returncode == 2
+    assert said in done.stderr

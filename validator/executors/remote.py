@@ -1,0 +1,127 @@
+"""What a dask worker runs: one share of a load, and what it is asked about it meanwhile.
+
+The share has a thread and an event loop of its own; questions come on the worker's loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Final
+
+import validator
+from validator.executors import local, loops
+from validator.executors.local import Collector
+from validator.executors.worker import Batch, taken
+from validator.plan import LoadPlan, Share
+
+ANSWER_WITHIN: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of a share."""
+
+    batch: Batch
+    cpu_share: float | None
+    held_back: int = 0
+    unsent: int = 0
+    failure: str = ""
+
+
+@dataclass(slots=True)
+class _Sending:
+    """A share that is being run in a thread of this process."""
+
+    loop: asyncio.AbstractEventLoop
+    word: asyncio.Future[float]
+    give_up: Callable[[], None]
+    stop: Callable[[], object]
+    collector: Collector = field(default_factory=Collector)
+    ready: bool = False
+
+
+_SENDING: Final[dict[str, _Sending]] = {}
+
+
+def send(plan: LoadPlan, share: Share, name: str) -> Outcome:
+    """Run *share* on an event loop of its own; the task that dask knows of."""
+    try:
+        return loops.run(_send(plan, share, name))
+    finally:
+        _SENDING.pop(name, None)
+
+
+async def _send(plan: LoadPlan, share: Share, name: str) -> Outcome:
+    loop = asyncio.get_running_loop()
+    word: asyncio.Future[float] = loop.create_future()
+
+    async def start() -> float:
+        mine.ready = True
+        instant = await word
+        began = time.perf_counter() + instant - time.time()
+        await asyncio.sleep(max(0.0, began - time.perf_counter()))
+        return began
+
+    collector = Collector()
+    hopeless = asyncio.Event()
+    work = asyncio.create_task(
+        local.run(plan, share, collector=collector, start=start, hopeless=hopeless)
+    )
+    mine = _Sending(loop, word, hopeless.set, work.cancel, collector)
+    _SENDING[name] = mine
+    await asyncio.wait((work,))
+    failure = None if work.cancelled() else work.exception()
+    said = "" if failure is None else f"{type(failure).__name__}: {failure}"
+    return Outcome(
+        *(taken(collector), collector.cpu_share, collector.held_back, collector.unsent), said
+    )
+
+
+def is_ready(name: str) -> bool:
+    """Say whether the share is about to begin."""
+    return name in _SENDING and _SENDING[name].ready
+
+
+def now(name: str) -> float:
+    """Return this machine's time."""
+    del name
+    return time.time()
+
+
+def begin_at(name: str, instant: float) -> None:
+    """Let the share begin at an instant of this machine's time."""
+    sending = _SENDING[name]
+    sending.loop.call_soon_threadsafe(sending.word.set_result, instant)
+
+
+def give_up(name: str) -> None:
+    """Let the share send nothing more, and end when nothing is in flight."""
+    if sending := _SENDING.get(name):
+        sending.loop.call_soon_threadsafe(sending.give_up)
+
+
+def stop(name: str) -> None:
+    """End the share now."""
+    if sending := _SENDING.get(name):
+        sending.loop.call_soon_threadsafe(sending.stop)
+
+
+async def taken_from(name: str) -> Batch | None:
+    """Return what the share has brought home since this was last asked."""
+    sending = _SENDING.get(name)
+    if sending is None:
+        return None
+    batch: Future[Batch] = Future()
+    # In the share's own thread: what it is adding to is not to be taken from under it.
+    sending.loop.call_soon_threadsafe(lambda: batch.set_result(taken(sending.collector)))
+    return await asyncio.wait_for(asyncio.wrap_future(batch), ANSWER_WITHIN)
+
+
+def hello() -> str:
+    """Say what is installed here."""
+    return f"Python {platform.python_version()} with metrics-validator {validator.__version__}"
