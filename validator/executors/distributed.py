@@ -15,6 +15,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 import validator
@@ -152,6 +153,7 @@ class _Crew:
         self._name = f"validator-{uuid.uuid4().hex}"
         self.workers: list[_Worker] = []
         self._tasks: list[Any] = []
+        self._followers: list[asyncio.Task[None]] = []
 
     async def start(self, shares: Sequence[Share], addresses: Sequence[str]) -> None:
         """Give each share to a worker, and wait until all are ready; raise UsageError."""
@@ -189,25 +191,33 @@ class _Crew:
         offsets = await asyncio.gather(*map(self._offset, self.workers))
         begin = time.time() + AHEAD
         self._found.zero = Zero(time.monotonic() + AHEAD, begin)
-        await asyncio.gather(
+        heard = await asyncio.gather(
             *(
                 self._ask(worker, remote.begin_at, begin + offset)
                 for worker, offset in zip(self.workers, offsets, strict=True)
             )
         )
-        await asyncio.gather(*map(self._follow, self.workers))
+        for worker, began in zip(self.workers, heard, strict=True):
+            if began is not True:
+                worker.part.lost = "it did not answer when all were to begin"
+                await self._ask(worker, remote.stop)
+        # Tasks of their own: what they are being told is not to be lost when this is cancelled.
+        self._followers = [asyncio.create_task(self._follow(worker)) for worker in self.workers]
+        await asyncio.wait(self._followers)
 
     async def stop(self) -> None:
         """Stop what still works; keep what it had."""
         working = [worker for worker in self.workers if not worker.result.done()]
-        if working:
-            await asyncio.gather(*(self._ask(worker, remote.stop) for worker in working))
-            await asyncio.wait([worker.result for worker in working], timeout=STOP_WITHIN)
+        waiting: list[asyncio.Future[Any]] = [*self._followers]
+        waiting = waiting or [worker.result for worker in working]
+        await asyncio.gather(*(self._ask(worker, remote.stop) for worker in working))
+        if waiting:
+            await asyncio.wait(waiting, timeout=STOP_WITHIN)
             for worker in working:
-                if worker.result.done():
-                    self._finish(worker)
                 worker.result.cancel()
-            await asyncio.wait([worker.result for worker in working])
+            await asyncio.wait(waiting)
+        for follower in self._followers:
+            follower.result()
         if self._tasks:
             with suppress(Exception):  # what cannot be cancelled any more is over
                 await self._client.cancel(self._tasks)
@@ -218,7 +228,7 @@ class _Crew:
             await asyncio.wait((worker.result,), timeout=ASKED_EVERY)
             if worker.result.done():
                 break
-            batch = await self._ask(worker, remote.taken_from)
+            batch = await self._ask(worker, remote.batch_from, len(worker.part.came))
             if isinstance(batch, Batch):
                 if self._take(worker, batch):
                     await asyncio.gather(*(self._ask(w, remote.give_up) for w in self.workers))
@@ -239,18 +249,21 @@ class _Crew:
             worker.part.lost = "it died" if died else f"{name}: {error}".splitlines()[0]
             return
         outcome: remote.Outcome = worker.result.result()
-        self._take(worker, outcome.batch)
+        self._take(worker, outcome.batch, known=len(worker.part.came) - outcome.had)
         worker.part.cpu_share = outcome.cpu_share
         worker.part.held_back, worker.part.unsent = outcome.held_back, outcome.unsent
-        worker.part.lost = outcome.failure
+        worker.part.lost = outcome.failure or worker.part.lost
 
-    def _take(self, worker: _Worker, batch: Batch) -> bool:
-        """Keep what has come; say whether the load has just become hopeless by it."""
+    def _take(self, worker: _Worker, batch: Batch, *, known: int = 0) -> bool:
+        """Keep what has come, but for the first *known* exchanges, which had already.
+
+        Say whether the load has just become hopeless by it.
+        """
         worker.in_flight = batch.in_flight
         worker.part.lags.extend(batch.lags)
         in_flight = sum(each.in_flight for each in self.workers)
         hopeless = False
-        for exchange in batch.exchanges:
+        for exchange in islice(batch.exchanges, known, None):
             hopeless |= joining.take(self._found, self._plan, worker.part, exchange)
             self._on_exchange(exchange, in_flight)
         return hopeless

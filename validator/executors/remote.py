@@ -11,13 +11,16 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 import validator
+from validator.columns import Columns
 from validator.executors import local, loops
 from validator.executors.local import Collector
 from validator.executors.worker import Batch, taken
 from validator.plan import LoadPlan, Share
+from validator.records.load import Exchange
 
 ANSWER_WITHIN: Final = 15.0
 
@@ -27,6 +30,8 @@ class Outcome:
     """The end of a share."""
 
     batch: Batch
+    had: int
+    """How many exchanges are known to have come home before this batch."""
     cpu_share: float | None
     held_back: int = 0
     unsent: int = 0
@@ -43,6 +48,17 @@ class _Sending:
     stop: Callable[[], object]
     collector: Collector = field(default_factory=Collector)
     ready: bool = False
+    had: int = 0
+    pending: Columns[Exchange] = field(default_factory=lambda: Columns(Exchange))
+    """What was sent home after the first *had* exchanges, and perhaps did not get there."""
+
+    def batch(self, had: int) -> Batch:
+        """Return all that is not known to have come home, where *had* exchanges have come."""
+        new = taken(self.collector)
+        self.pending = Columns(Exchange, islice(self.pending, had - self.had, None))
+        self.pending.extend(new.exchanges)
+        self.had = had
+        return Batch(self.pending, new.lags, new.in_flight)
 
 
 _SENDING: Final[dict[str, _Sending]] = {}
@@ -78,7 +94,12 @@ async def _send(plan: LoadPlan, share: Share, name: str) -> Outcome:
     failure = None if work.cancelled() else work.exception()
     said = "" if failure is None else f"{type(failure).__name__}: {failure}"
     return Outcome(
-        *(taken(collector), collector.cpu_share, collector.held_back, collector.unsent), said
+        mine.batch(mine.had),
+        mine.had,
+        collector.cpu_share,
+        collector.held_back,
+        collector.unsent,
+        said,
     )
 
 
@@ -93,10 +114,11 @@ def now(name: str) -> float:
     return time.time()
 
 
-def begin_at(name: str, instant: float) -> None:
+def begin_at(name: str, instant: float) -> bool:
     """Let the share begin at an instant of this machine's time."""
     sending = _SENDING[name]
     sending.loop.call_soon_threadsafe(sending.word.set_result, instant)
+    return True
 
 
 def give_up(name: str) -> None:
@@ -111,14 +133,17 @@ def stop(name: str) -> None:
         sending.loop.call_soon_threadsafe(sending.stop)
 
 
-async def taken_from(name: str) -> Batch | None:
-    """Return what the share has brought home since this was last asked."""
+async def batch_from(name: str, had: int) -> Batch | None:
+    """Return what the share has brought home after the first *had* exchanges.
+
+    An answer that gets lost on its way is so given again.
+    """
     sending = _SENDING.get(name)
     if sending is None:
         return None
     batch: Future[Batch] = Future()
     # In the share's own thread: what it is adding to is not to be taken from under it.
-    sending.loop.call_soon_threadsafe(lambda: batch.set_result(taken(sending.collector)))
+    sending.loop.call_soon_threadsafe(lambda: batch.set_result(sending.batch(had)))
     return await asyncio.wait_for(asyncio.wrap_future(batch), ANSWER_WITHIN)
 
 
