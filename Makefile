@@ -22,7 +22,7 @@ cov:  ## run the tests and show which lines none of them reaches
 	$(PYTHON) -m coverage run -m pytest && $(PYTHON) -m coverage report --show-missing --skip-covered
 
 bench:  ## measure what must stay fast
-	$(PYTHON) benchmarks/startup.py
+	$(PYTHON) benchmarks/startup.py && $(PYTHON) benchmarks/load.py
 
 docs:  ## check that the generated pages are up to date
 	$(PYTHON) docs/build.py --check

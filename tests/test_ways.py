@@ -186,7 +186,7 @@ def by_the_reply(pieces, kind=Completion):
 def by_a_glance(pieces, kind=Completion):
     """Have no more decoded than needed: the fast way."""
     reply = kind()
-    events = events_of(reply)
+    events = events_of(reply, lambda: None)
 
     def act():
         for now, piece in enumerate(pieces):

@@ -84,11 +84,6 @@ class Chunk(msgspec.Struct, Generic[C]):
     error: Any = None
     object: str | None = None
 
-    @property
-    def ordinary(self) -> bool:
-        """Whether there is nothing to look at but its choices."""
-        return self.usage is self.error is None and self.object != "error"
-
 
 _chat = msgspec.json.Decoder(Chunk[ChatChoice]).decode
 _text = msgspec.json.Decoder(Chunk[TextChoice]).decode
@@ -97,16 +92,19 @@ _text = msgspec.json.Decoder(Chunk[TextChoice]).decode
 class Events:
     """The events of one stream, told to a reply as they come."""
 
-    __slots__ = ("_between", "_cutter", "reply")
+    __slots__ = ("_between", "_cutter", "_over", "reply")
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: Reply, over: Callable[[], None]) -> None:
         self.reply = reply
+        self._over = over
         self._cutter = Cutter()
         self._between = False
         """Whether all that came so far are whole events, with lines that LF ends."""
 
     def feed(self, piece: bytes, now: float) -> None:
-        """Take in what arrived at *now*."""
+        """Take in what arrived at *now*; once, when the stream says that it is over, tell so."""
+        if self.reply.done is not None:
+            return  # read to its end, or the connection could not be used again
         if self._between and CR not in piece and piece.endswith(CLOSE):
             for part in piece[: -len(CLOSE)].split(CLOSE):
                 if part.startswith(OPEN) and LF not in part:
@@ -116,6 +114,8 @@ class Events:
         else:
             self._cut(piece, now)
             self._between = self._cutter.between
+        if self.reply.done is not None:
+            self._over()
 
     def event(self, data: bytes, now: float) -> None:
         """Take in the data of one event."""
@@ -137,8 +137,8 @@ class CompletionEvents(Events):
 
     reply: Completion
 
-    def __init__(self, reply: Completion) -> None:
-        super().__init__(reply)
+    def __init__(self, reply: Completion, over: Callable[[], None]) -> None:
+        super().__init__(reply, over)
         self._decode: Callable[[bytes], Chunk[Any]] = (
             _text if isinstance(reply, TextCompletion) else _chat
         )
@@ -178,20 +178,20 @@ class CompletionEvents(Events):
     def _glance(self, data: bytes, now: float) -> bool:
         """Take in an ordinary chunk; say whether it was one."""
         chunk = self._ordinary(data)
-        if chunk is None:
+        if chunk is None or len(chunk.choices) != 1:
             return False
-        texts = [choice.said() for choice in chunk.choices]
-        if None in texts:
+        choice = chunk.choices[0]
+        text = choice.said()
+        if text is None:
             return False
         reply = self.reply
         if reply.first_event is None:
             reply.first_event = now
-        for choice, text in zip(chunk.choices, texts, strict=True):
-            reply.noted(choice.index, choice.finish_reason or "", content=bool(text))
-        if any(texts):
+        reply.noted(choice.index, choice.finish_reason or "", content=bool(text))
+        if text:
             reply.content(now)
-            if len(texts) == 1 and self._attempts:
-                self._learn(data, chunk.choices[0])
+            if self._attempts:
+                self._learn(data, choice)
         return True
 
     def _ordinary(self, data: bytes) -> Chunk[Any] | None:
@@ -201,7 +201,9 @@ class CompletionEvents(Events):
             chunk = self._decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
-        return chunk if chunk.ordinary else None
+        # Nothing to look at but its choices.
+        fine = chunk.usage is None and chunk.error is None and chunk.object != "error"
+        return chunk if fine else None
 
     def _learn(self, data: bytes, choice: Any) -> None:
         """Find what stands before and after the text of this event."""
@@ -221,6 +223,7 @@ class CompletionEvents(Events):
                 self._whole, self._tail = OPEN + start, end + CLOSE
 
 
-def events_of(reply: Reply) -> Events:
-    """Return what reads a stream for *reply*."""
-    return CompletionEvents(reply) if isinstance(reply, Completion) else Events(reply)
+def events_of(reply: Reply, over: Callable[[], None]) -> Events:
+    """Return what reads a stream for *reply*, and calls *over* when it says that it is over."""
+    kind = CompletionEvents if isinstance(reply, Completion) else Events
+    return kind(reply, over)  # type: ignore[arg-type]  # each takes the reply it was chosen for

@@ -13,7 +13,7 @@ import struct
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, cast
 
 from validator.drivers.base import Clock
@@ -35,13 +35,16 @@ class Origin:
     host: str
     port: int
     tls: ssl.SSLContext | None
+    buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(PIECE)))
+    """Where what is read lies until the next read: making room anew each time costs more than
+    reading. Of one event loop, and never shared with another."""
 
 
 class Wire(Protocol):
     """What is told of a connection."""
 
-    def received(self, data: bytes, now: float) -> None:
-        """Hear of bytes that came in at *now*."""
+    def received(self, data: bytes | memoryview, now: float) -> None:
+        """Hear of bytes that came in at *now*, and keep none of them."""
 
     def ended(self) -> None:
         """Hear that the peer sends no more."""
@@ -76,7 +79,7 @@ async def connect(origin: Origin, addresses: Sequence[Any], wire: Wire, clock: C
     try:
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if origin.tls is None and hasattr(loop, "add_reader") and sys.platform != "win32":
-            return SocketLink(loop, raw, wire, clock)
+            return SocketLink(loop, raw, origin.buffer, wire, clock)
         link = TransportLink(wire, clock)
         await loop.create_connection(
             lambda: link,
@@ -134,11 +137,29 @@ async def _open(loop: asyncio.AbstractEventLoop, address: Any) -> socket.socket:
 class SocketLink:
     """A socket that this loop watches for us."""
 
-    __slots__ = ("_ancillary", "_clock", "_fd", "_last", "_loop", "_socket", "_unsent", "_wire")
+    __slots__ = (
+        "_ancillary",
+        "_buffer",
+        "_buffers",
+        "_clock",
+        "_fd",
+        "_last",
+        "_loop",
+        "_socket",
+        "_unsent",
+        "_wire",
+    )
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, raw: socket.socket, wire: Wire, clock: Clock
+        self,
+        loop: asyncio.AbstractEventLoop,
+        raw: socket.socket,
+        buffer: memoryview,
+        wire: Wire,
+        clock: Clock,
     ) -> None:
+        self._buffer = buffer
+        self._buffers = (buffer,)
         self._loop = loop
         self._socket = raw
         self._fd = raw.fileno()
@@ -158,9 +179,9 @@ class SocketLink:
     def _readable(self) -> None:
         try:
             if self._ancillary:
-                data, stamps, _, _ = self._socket.recvmsg(PIECE, self._ancillary)
+                size, stamps, _, _ = self._socket.recvmsg_into(self._buffers, self._ancillary)
             else:
-                data, stamps = self._socket.recv(PIECE), []
+                size, stamps = self._socket.recv_into(self._buffer), []
         except (BlockingIOError, InterruptedError):
             return
         except OSError as failure:
@@ -168,7 +189,7 @@ class SocketLink:
             self._wire.lost(failure)
             return
         now = self._clock()
-        if not data:
+        if not size:
             self._loop.remove_reader(self._fd)  # an end stays readable for ever
             self._wire.ended()
             return
@@ -179,7 +200,7 @@ class SocketLink:
             came = now - waited
             now = came if self._last < came < now else now
         self._last = now
-        self._wire.received(data, now)
+        self._wire.received(self._buffer[:size], now)
 
     def write(self, data: bytes) -> None:
         self._last = self._clock()  # nothing that answers this has come before it

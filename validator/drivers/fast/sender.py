@@ -20,7 +20,7 @@ from validator.drivers.fast.events import events_of
 from validator.drivers.fast.links import Origin
 from validator.drivers.fast.pool import Pool
 from validator.drivers.fast.template import Templates
-from validator.drivers.fast.wire import Conversation, Unfinished
+from validator.drivers.fast.wire import Conversation, Take, Unfinished
 from validator.drivers.reply import Reply
 from validator.drivers.sender import (
     ERROR_BODY,
@@ -125,24 +125,13 @@ class FastSender(Timed[FastRequest]):
 class Incoming:
     """One response as it comes in, on its way to a reply."""
 
-    __slots__ = (
-        "_events",
-        "_parts",
-        "_size",
-        "_status",
-        "_streamed",
-        "_type",
-        "body",
-        "bound",
-        "reply",
-    )
+    __slots__ = ("_parts", "_size", "_status", "_streamed", "_type", "bound", "reply")
 
     def __init__(self, reply: Reply, *, streamed: bool) -> None:
         self.reply = reply
         self.bound: asyncio.Timeout | None = None
         """What bounds the exchange."""
         self._streamed = streamed
-        self._events = events_of(reply) if streamed else None
         self._status = 0
         self._type = ""
         self._parts: list[bytes] = []
@@ -153,25 +142,17 @@ class Incoming:
         """Whether the status is another than the good one."""
         return self._status not in (0, HTTPStatus.OK)
 
-    def head(self, status: int, media_type: str) -> None:
-        """Take the status and the media type."""
+    def head(self, status: int, kind: str) -> Take:
+        """Take the status and the media type; return what takes the body."""
         self._status = status
-        self._type = media_type
-        self.body: Callable[[bytes, float], None] = self._keep
+        self._type = kind
         if status != HTTPStatus.OK:
             self._hurry()
-            return
+            return self._keep
         self.reply.answered = True
-        if self._streamed and media_type == STREAM_TYPE:
-            self.body = self._tell
-
-    def _tell(self, piece: bytes, now: float) -> None:
-        if self.reply.done is not None:
-            return  # read to its end, or the connection could not be used again
-        assert self._events is not None
-        self._events.feed(piece, now)
-        if self.reply.done is not None:
-            self._hurry()
+        if self._streamed and kind == STREAM_TYPE:
+            return events_of(self.reply, self._hurry).feed
+        return self._keep
 
     def _keep(self, piece: bytes, now: float) -> None:
         del now  # only the end counts

@@ -6,7 +6,8 @@ Nothing here retries: a request that was written is answered, or has failed.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from typing import Any, Final, Protocol, TypeAlias
 
 import httptools
 
@@ -21,14 +22,16 @@ INTERIM: Final = range(100, 200)
 SWITCHING: Final = 101
 
 
+Take: TypeAlias = Callable[[bytes, float], None]
+"""Takes a piece of the body, decompressed, and when it arrived; may raise ExchangeError."""
+
+
 class Sink(Protocol):
-    """What takes in one response; each may raise ExchangeError to end the exchange."""
+    """What takes in one response."""
 
-    def head(self, status: int, content_type: str) -> None:
-        """Take the status and the media type."""
-
-    def body(self, piece: bytes, now: float) -> None:
-        """Take a piece of the body, decompressed, which arrived at *now*."""
+    def head(self, status: int, kind: str) -> Take:
+        """Take the status and the media type; return what takes the body."""
+        ...
 
 
 class Conversation:
@@ -50,6 +53,7 @@ class Conversation:
         self._keep = False
         self._framed = False
         self._body = 0
+        self._take: Take | None = None
         self._type = b""
         self._coding = b""
         self._decode: Inflation | None = None
@@ -69,14 +73,14 @@ class Conversation:
 
     def close(self) -> None:
         """Leave the connection."""
-        self._sink = None
+        self._sink = self._take = None
         if self.link is not None:
             self.link.close()
             self.link = None
 
     # What the link tells
 
-    def received(self, data: bytes, now: float) -> None:
+    def received(self, data: bytes | memoryview, now: float) -> None:
         if self._sink is None:  # nobody asked: what answers nothing spoils the connection
             self.close()
             return
@@ -131,28 +135,22 @@ class Conversation:
         try:
             if self._coding:
                 self._decode = Inflation.of(self._coding)
-            self._sink.head(status, media_type(self._type.decode("latin-1")))
+            self._take = self._sink.head(status, media_type(self._type.decode("latin-1")))
         except ExchangeError as failure:
             self._fail(failure)
 
     def on_body(self, piece: bytes) -> None:
-        if self._sink is None:
+        take = self._take
+        if take is None:
             return
         try:
-            if self._decode is not None:
-                for part in self._decode.feed(piece):
-                    self._take(part)
-            else:
-                self._take(piece)
+            for part in (piece,) if self._decode is None else self._decode.feed(piece):
+                self._body += len(part)
+                if self._body > MAX_BODY:
+                    raise ExchangeError("malformed", TOO_LARGE)  # noqa: TRY301 - a call would cost
+                take(part, self._now)
         except ExchangeError as failure:
             self._fail(failure)
-
-    def _take(self, piece: bytes) -> None:
-        self._body += len(piece)
-        if self._body > MAX_BODY:
-            raise ExchangeError("malformed", TOO_LARGE)
-        if self._sink is not None:
-            self._sink.body(piece, self._now)
 
     def on_message_complete(self) -> None:
         if not self._answered:  # an interim response: the real one is still to come
@@ -163,7 +161,7 @@ class Conversation:
             return  # of a second answer to one question
         self._complete = True
         self._keep = self._framed and self._parser.should_keep_alive()
-        self._sink = None
+        self._sink = self._take = None
 
     def on_message_begin(self) -> None:
         if self._complete:
