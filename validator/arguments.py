@@ -25,6 +25,11 @@ class Form:
     fixed: bool = False
     """Whether it must be known when the spec is read."""
 
+    @property
+    def description(self) -> str:
+        """What an editor says about it."""
+        return self.help or f"{self.noun[:1].upper()}{self.noun[1:]}."
+
     def __call__(self, value: Any) -> Any:
         """Return *value* read, a reference untouched; raise ValueError."""
         if not isinstance(value, Reference):

@@ -145,7 +145,11 @@ class Predicate(ABC):
                 "minItems": size,
                 "maxItems": size,
             }
-        return {"type": "object", "properties": schemas, "additionalProperties": False}
+        described = {
+            name: {"description": forms[name].description, **schema}
+            for name, schema in schemas.items()
+        }
+        return {"type": "object", "properties": described, "additionalProperties": False}
 
     def references(self) -> Iterator[Reference]:
         """Yield what only the load can answer."""

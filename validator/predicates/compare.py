@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from validator.arguments import ANY, NUMBER, given, list_of
 from validator.predicates.base import ANYTHING, NUMBERS, Predicate, predicate
@@ -205,9 +205,11 @@ class Approximately(Predicate):
     """
 
     accepts = NUMBERS
-    value: Number = given(NUMBER)
-    rel: Number | None = given(NUMBER, None)
-    abs: Number | None = given(NUMBER, None)
+    value: Number = given(replace(NUMBER, help="What is expected."))
+    rel: Number | None = given(
+        replace(NUMBER, help="How far off it may be, as a share of what is expected."), None
+    )
+    abs: Number | None = given(replace(NUMBER, help="How far off it may be."), None)
 
     def check(self) -> None:
         if self.rel is None and self.abs is None:

@@ -95,7 +95,7 @@ def _with_options(measure: type[Measure]) -> type[_Condition]:
     for field in dataclasses.fields(measure):  # type: ignore[arg-type]  # measures are dataclasses
         form = field.metadata["form"]
         kind = Annotated[Any, Read(form, form.schema)]
-        options[field.name] = (kind, Field(UNSET, description=form.help or form.noun))
+        options[field.name] = (kind, Field(UNSET, description=form.description))
     return create_model(
         _condition_name(measure), __base__=Condition, __module__=__name__, **options
     )
@@ -153,23 +153,7 @@ def _binding(value: Any) -> Any:
 LetValue = Annotated[
     Binding,
     BeforeValidator(_binding),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "pattern": r"^\$"},
-                {
-                    "type": "object",
-                    "properties": {
-                        "endpoint": {"type": "string"},
-                        "path": {"type": "string"},
-                        "metric": {"type": "string"},
-                        "absent_before": {"type": "number"},
-                    },
-                    "additionalProperties": False,
-                },
-            ]
-        }
-    ),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": r"^\$"}, Binding.model_json_schema()]}),
 ]
 
 
