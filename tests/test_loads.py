@@ -247,7 +247,7 @@ def interrupted(**options):
 def test_interrupted_in_the_second_load_the_first_is_judged_in_full():
     _, _, report = interrupted()
     assert report.exit_code == 130
-    assert report.loads["second"]["outcomes"] == {"ok": 0, "cancelled": 2}
+    assert report.loads["second"]["outcomes"] == {"ok": 0, "interrupted": 2}
     found = {(v.section, v.name): v for v in report.verdicts}
     assert found["load first", "success_rate"].status is Status.PASS
     assert found["alone", "reachable"].status is Status.PASS

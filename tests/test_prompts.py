@@ -97,7 +97,7 @@ def prompts(folder, written):
         "version: 1\ntarget: {url: http://localhost:9}\n"
         f"load: {{model: m, requests: 2, seed: 3, prompts: {written}}}\n"
     )
-    return load_spec(spec, Overrides(environment={})).load.plan.driver.prompts
+    return load_spec(spec, Overrides(environment={})).loads[0].plan.driver.prompts
 
 
 @pytest.mark.parametrize(

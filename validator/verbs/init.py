@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Sequence
@@ -123,6 +122,8 @@ def init(  # noqa: PLR0913 - one argument for each flag
         existing = opened(Path(add))
         if wishes.requests and not existing.has_load:
             raise UsageError(f"{add}: it has no load: block; add one, or leave out --load")
+    import asyncio
+
     pages = asyncio.run(recognise(place, wishes.headers, wishes.seconds))
     if existing is not None:
         pages = existing.named(pages)

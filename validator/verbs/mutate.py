@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -115,6 +114,8 @@ def mutate(  # noqa: PLR0913 - one argument for each flag
     click.echo(hidden.text(text(loaded, outcome, screen.width)), nl=False, err=to_json == "-")
     if to_json is not None:
         found = hidden.record(document(loaded, replay or "--demo", outcome, seed=seed))
+        import json
+
         written = json.dumps(found, indent=2) + "\n"
         if to_json == "-":
             click.echo(written, nl=False)
