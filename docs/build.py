@@ -21,7 +21,7 @@ from validator.predicates import PREDICATES, Predicate, Subject
 from validator.predicates.base import ANYTHING
 from validator.registry import Registry
 from validator.reporters import REPORTERS
-from validator.schema import report_schema, spec_schema, suite_schema
+from validator.schema import bench_schema, report_schema, spec_schema, suite_schema
 from validator.spec import written
 from validator.spec.forms import Written
 
@@ -58,6 +58,7 @@ def generated() -> dict[Path, str]:
     """Return the text of every generated file; one whose source does not exist yet is left out."""
     files = {FOLDER / "reference.md": reference(), FOLDER / "spec.schema.json": spec_schema()}
     files[FOLDER / "suite.schema.json"] = suite_schema()
+    files[FOLDER / "bench.schema.json"] = bench_schema()
     try:
         files[FOLDER / "report.schema.json"] = report_schema()
     except FileNotFoundError:

@@ -183,7 +183,8 @@ def in_order(scenario: list[Command], folder: Path) -> dict[Command, Done]:
 
 def done(command: Command, folder: Path, url: str) -> Done:
     _, verb, *words = shlex.split(command.text)
-    if verb == "run" and not any(OWN_SERVER in word for word in words):
+    specs = [word for word in words if word.endswith(".yaml")]
+    if verb in ("run", "bench") and specs and not any(OWN_SERVER in word for word in specs):
         words += ["--url", url]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     process = subprocess.run(

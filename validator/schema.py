@@ -39,6 +39,11 @@ def report_schema() -> str:
     return Path(__file__).with_name("report.schema.json").read_text(encoding="utf-8")
 
 
+def bench_schema() -> str:
+    """Return the JSON Schema of a sweep in JSON."""
+    return Path(__file__).with_name("bench.schema.json").read_text(encoding="utf-8")
+
+
 def _of(model: type[Written], title: str) -> str:
     found = model.model_json_schema(by_alias=True)
     definitions = found.get("$defs", {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,18 +28,23 @@ class Output:
     to_stdout: str | None = None
 
 
-def chosen(words: Sequence[str]) -> Output:
-    """Return where the reports of `--report` go; raise `UsageError` for what cannot be."""
+def chosen(words: Sequence[str], formats: Collection[str] | None = None) -> Output:
+    """Return where the reports of `--report` go; raise `UsageError` for what cannot be.
+
+    Without *formats* they are those of reports.
+    """
     from validator.files import check_writable
     from validator.registry import suggest
     from validator.reporters import REPORTERS, check_usable
 
+    known = REPORTERS if formats is None else formats
     output = Output()
     for word in words:
         name, _, path = word.partition("=")
-        if name not in REPORTERS:
-            raise UsageError(f"--report {name}: {suggest(name, REPORTERS, 'formats')}")
-        check_usable(name)
+        if name not in known:
+            raise UsageError(f"--report {name}: {suggest(name, known, 'formats')}")
+        if formats is None:
+            check_usable(name)
         if path and path != "-":
             check_writable(Path(path))
             if any(Path(path).resolve() == other.resolve() for _, other in output.to_files):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -15,10 +15,14 @@ from validator.verbs.output import chosen, console, show
 from validator.verbs.specs import files, loaded
 
 if TYPE_CHECKING:
+    import asyncio
+
     from validator.load import Executor
     from validator.records.recording import Recording
     from validator.records.verdict import Report, Severity
     from validator.spec.model import Spec
+
+T = TypeVar("T")
 
 
 @verb("run")
@@ -114,14 +118,28 @@ def _one(spec: Spec, flags: Flags, fail_on: Severity) -> Report:
 
 def watched(spec: Spec, flags: Flags) -> Recording:
     """Run *spec* with its progress on stderr; Ctrl-C ends it early, a second one at once."""
+    from validator.progress import shown
+    from validator.run import Silent, run
+
+    def go(listener: Any) -> Recording:
+        return interruptible(
+            lambda stop: run(spec, listener=listener, interrupt=stop, executor=_executor(flags))
+        )
+
+    if flags.quiet:
+        return go(Silent())
+    with shown(console(stderr=True)) as listener:
+        return go(listener)
+
+
+def interruptible(work: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
+    """Do *work* on an event loop; Ctrl-C sets its event, and a second one ends it at once."""
     import asyncio
     import signal
 
     from validator.executors import loops
-    from validator.progress import shown
-    from validator.run import Silent, run
 
-    async def go(listener: Any) -> Recording:
+    async def go() -> T:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         # All of these end a process at once, and would leave a started server behind.
@@ -138,9 +156,6 @@ def watched(spec: Spec, flags: Flags) -> Recording:
                 loop.add_signal_handler(number, interrupt)
             except NotImplementedError:  # Windows: Ctrl-C raises KeyboardInterrupt, and main ends
                 break
-        return await run(spec, listener=listener, interrupt=stop, executor=_executor(flags))
+        return await work(stop)
 
-    if flags.quiet:
-        return loops.run(go(Silent()))
-    with shown(console(stderr=True)) as listener:
-        return loops.run(go(listener))
+    return loops.run(go())
