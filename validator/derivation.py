@@ -231,13 +231,15 @@ def _changed(measure: Measure, item: Item, start: Json, seconds: float) -> Item 
 
 def _changes_of_series(measure: Measure, about: Subject) -> Subject | Answer:
     """Return the change from the first sample of a path to its last."""
+    if not about.items:
+        return nothing(about)
+    for item in about.items:  # also between: what is no number then may hide a fall
+        if not is_number(item.value):
+            note = f"{article(kind(item.value))}, not a number, at {item.path}"
+            return Answer(Holding.UNFIT, brief(item.value), note)
     if len(about.items) < 2 or not about.span:  # noqa: PLR2004 - a change needs two
         return Answer(Holding.UNDECIDABLE, shown(about), "one sample shows no change")
     first, last = about.items[0], about.items[-1]
-    for item in (first, last):
-        if not is_number(item.value):
-            note = f"a {kind(item.value)}, not a number, at {item.path}"
-            return Answer(Holding.UNFIT, brief(item.value), note)
     assert is_number(first.value)
     assert is_number(last.value)
     change = measure.of((first.value, last.value, about.span))

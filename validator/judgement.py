@@ -36,6 +36,8 @@ _ROUNDED = 10**21
 """Integers from here on are shown in scientific notation."""
 _DIGITS = 60
 _WORST_FIRST = (Holding.NO, Holding.UNFIT, Holding.UNDECIDABLE)
+_ANY_SAYS = (Holding.NO, Holding.UNFIT, Holding.UNDECIDABLE, Holding.YES)
+"""What `any` of several answers comes to: the last of these among them."""
 
 
 def first_bad(answers: Sequence[Answer]) -> Answer:
@@ -226,9 +228,8 @@ def _quantify(quantifier: Quantifier, inner: Condition, about: Subject, facts: F
             tail = f"{len(bad)} of {total} wrong"
         case Quantifier.ANY:
             bad = [] if Holding.YES in holdings else [0]
-            undecided = Holding.UNDECIDABLE in holdings
-            verdict = Holding.UNDECIDABLE if undecided else Holding.NO
-            verdict = verdict if bad else Holding.YES
+            # A null is no answer: `none` around this must not turn it into a pass.
+            verdict = max(holdings, key=_ANY_SAYS.index)
             tail = f"none of {total} does"
         case Quantifier.NONE:
             bad = [i for i, h in enumerate(holdings) if h is not Holding.NO]
