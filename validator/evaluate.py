@@ -25,7 +25,7 @@ from validator.records.verdict import (
 from validator.relation import relation, relation_during
 from validator.samples import Samples, Select, curve, subjects
 from validator.selector import Selector, family_of
-from validator.sight import Sight, reset_of, unaskable
+from validator.sight import Sight, gone_counter, reset_of, unaskable, unaskable_before
 from validator.spec.model import (
     About,
     Ask,
@@ -190,7 +190,10 @@ class Judge:
                 hint = family_of(assertion.query.name, snapshot.document)
                 asked = replace(asked, absence=hint)
             asked = replace(asked, born_at=0)
-            if reset := reset_of(matches, before, snapshot.document):
+            if unasked := unaskable_before(before):
+                return self._concluded(assertion, unasked)
+            looks = matches, before, snapshot.document
+            if reset := reset_of(*looks) or gone_counter(*looks):
                 return self._concluded(assertion, reset)
         return self._answered(assertion, asked)
 

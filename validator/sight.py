@@ -105,6 +105,15 @@ def unaskable(query: Query | Selector, matches: tuple[Match, ...], document: Jso
     return None
 
 
+def unaskable_before(matches: tuple[Match, ...] | Missing) -> Answer | None:
+    """Return the answer about a change since what was no finite number."""
+    for match in () if isinstance(matches, Missing) else matches:
+        if not is_number(match.value):  # a decoder's text for NaN or an infinity
+            note = f"no finite number before the load, at {match.path}"
+            return Answer(Holding.UNFIT, str(match.value), note)
+    return None
+
+
 def reset_of(
     matches: tuple[Match, ...], before: tuple[Match, ...] | Missing, document: Json
 ) -> Answer | None:
@@ -118,4 +127,16 @@ def reset_of(
                 moved = f"{brief(start)} → {brief(value)}"
                 note = f"counter reset: {match.path} fell, and a counter never does"
                 return Answer(Holding.NO, moved, note)
+    return None
+
+
+def gone_counter(
+    matches: tuple[Match, ...], before: tuple[Match, ...] | Missing, document: Json
+) -> Answer | None:
+    """Return the answer about a counter of which one series is gone, as by a restart."""
+    later = {match.path for match in matches}
+    for match in () if isinstance(before, Missing) else before:
+        if match.path not in later and is_counter(match.path.partition("{")[0], document):
+            note = f"gone after the load: {match.path} was {brief(match.value)}"
+            return Answer(Holding.UNFIT, "absent", note)
     return None
