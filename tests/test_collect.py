@@ -50,7 +50,12 @@ def test_events_are_taken_for_so_long():
     began = time.monotonic()
     assert fetch(never(STREAM + b"data: 1\n\ndata: 2"), seconds=0.2).body == b"data: 1\n\ndata: 2"
     assert 0.2 <= time.monotonic() - began < 2
-    assert fetch(never(STREAM), seconds=0.1).body == b""
+
+
+def test_silence_for_so_long_is_nothing_to_judge():
+    assert refusal(never(STREAM), seconds=0.1) == ("timeout", "0 events within 100ms")
+    script = never(STREAM + b": still here\n\ndata: cut")
+    assert refusal(script, 2, 0.1) == ("timeout", "0 of 2 events within 100ms")
 
 
 def test_whichever_comes_first_ends_the_taking():

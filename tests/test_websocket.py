@@ -65,8 +65,9 @@ def test_whichever_comes_first_ends_the_taking():
     assert fetch(says("1", "2"), 3, 0.2) == ["1", "2"]
 
 
-def test_silence_for_so_long_is_no_frames():
-    assert fetch(waits, seconds=0.1) == []
+def test_silence_for_so_long_is_nothing_to_judge():
+    assert refusal(waits, seconds=0.1) == ("timeout", "0 frames within 100ms")
+    assert refusal(waits, 2, 0.1) == ("timeout", "0 of 2 frames within 100ms")
 
 
 def test_silence_costs_the_timeout_when_frames_are_wanted():

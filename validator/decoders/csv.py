@@ -37,11 +37,14 @@ def decode_csv(payload: Payload, _depth: int) -> Json:
 
     What JSON would call a number is one (`007`, `1_000` and `NaN` are texts), and an empty
     cell is null. Cells are separated by commas, or by semicolons or tabs if the first line has no
-    comma. A row with more or fewer cells than the first makes the body undecodable.
+    comma. A row with more or fewer cells than the first makes the body undecodable, and so does
+    a beginning with `<`, as HTML has it.
     """
     text = text_of(payload)
     if not text.strip():
         raise DecodeError("not CSV: the body is empty")
+    if text.lstrip().startswith("<"):  # a login or an error page would be a table without rows
+        raise DecodeError(f"not CSV: the body begins with {brief(text.split(maxsplit=1)[0])}")
     header: list[str] = []
     document: list[Json] = []
     for line, row in _rows(text, _delimiter(text)):

@@ -126,6 +126,9 @@ class HttpProbe:
                         return inflater.so_far()[: length + end]
                     length += len(decoded)
         except TimeoutError:
+            if not events.seen and collect.seconds is not None:  # silence is no page without errors
+                text = f"{collect.of(0, 'event')} within {written(collect.seconds)}"
+                raise ProbeError("timeout", text) from None
             return inflater.so_far()
         if collect.count is not None:
             kind = cut(response.headers.get("Content-Type", "")) or "no content type"

@@ -107,6 +107,10 @@ class WebSocketProbe:
         except TimeoutError:
             if not long_enough.expired():
                 raise
+            if not frames.texts:  # silence is no page without errors on it
+                assert self.collect.seconds is not None
+                connection.transport.abort()
+                raise frames.late(self.collect.seconds) from None
         except ConnectionClosed as closed:
             frames.end(closed)
         except BaseException:
