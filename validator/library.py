@@ -5,11 +5,11 @@ from __future__ import annotations
 from validator.conclusion import conclude
 from validator.errors import UsageError
 from validator.executors import loops
+from validator.listener import Listener
 from validator.load import Executor
 from validator.records.verdict import Report, Severity
 from validator.registry import suggest
 from validator.reporters import REPORTERS
-from validator.run import Listener
 from validator.run import run as watched
 from validator.spec.model import Spec
 

@@ -7,115 +7,25 @@ import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 from validator import duration, movement
-from validator.curve import marked
 from validator.drivers import Remarking
 from validator.errors import ServerError
-from validator.ledger import ledger
+from validator.listener import Listener, Silent
 from validator.load import Collector, Executor, load, remarks
 from validator.observe import Observer, sampling, settle, watching
-from validator.plan import LoadPlan
 from validator.probes.websocket import check_installed
-from validator.records.load import Exchange, LoadResult
-from validator.records.observation import Observations, Settled, Snapshot, Unreadable
-from validator.records.recording import Recording, Round
+from validator.records.observation import Settled, Snapshot
+from validator.records.recording import Recording
 from validator.redaction import Redaction
 from validator.server import started
+from validator.sofar import INTERRUPTED, RoundSoFar, RunSoFar, recorded, round_names, unseen
 from validator.spec.model import Load, Spec
-from validator.trace import traced
-from validator.values import Json
 from validator.warmup import warm_up
-
-INTERRUPTED = "interrupted"
-
-
-class Listener(Protocol):
-    """Somebody who wants to know how a run gets on."""
-
-    def load(self, name: str, plan: LoadPlan) -> None:
-        """Hear which load the next phases are about; without a name when there is only one."""
-
-    def phase(self, name: str, detail: str = "") -> None:
-        """Hear what begins now."""
-
-    def exchange(self, exchange: Exchange, in_flight: int) -> None:
-        """Hear of a request that has ended."""
-
-    def remark(self, text: str) -> None:
-        """Hear of something that a person should know."""
-
-
-class Silent:
-    """A listener that does not listen."""
-
-    def load(self, name: str, plan: LoadPlan) -> None:
-        """Hear nothing."""
-
-    def phase(self, name: str, detail: str = "") -> None:
-        """Hear nothing."""
-
-    def exchange(self, exchange: Exchange, in_flight: int) -> None:
-        """Hear nothing."""
-
-    def remark(self, text: str) -> None:
-        """Hear nothing."""
-
-
-@dataclass(slots=True)
-class _Round:
-    """What was seen so far around one load, good at any time."""
-
-    load: str = ""
-    before: dict[str, Snapshot] = field(default_factory=dict)
-    during: dict[str, list[Snapshot]] = field(default_factory=dict)
-    after: dict[str, Snapshot] = field(default_factory=dict)
-    collector: Collector | None = None
-    ledger: dict[str, Json] | None = None
-    """What the whole load came to; None as long as it is not over."""
-    result: LoadResult | None = None
-    settled: Settled | None = None
-
-    def sum_up(self) -> LoadResult | None:
-        """Sum up the load, once: that takes a while of a large one. None when it was not sent."""
-        if self.result is None and self.collector is not None:
-            self.result = self.collector.result()
-            self.ledger = ledger(self.result)
-        return self.result
-
-    def record(self) -> Round:
-        """Return what was seen, without what only samples and charts need."""
-        self.sum_up()
-        samples = {name: tuple(found) for name, found in self.during.items()}
-        seen = Observations(self.before, self.after, samples, self.settled)
-        return Round(self.load, self.ledger, seen)
-
-    def whole(self, began: float, after: Mapping[str, Snapshot], *, interrupted: bool) -> Round:
-        """Return all that was seen in a run that *began* then, with *after* where nobody looked."""
-        found = self.record()
-        seen = replace(found.observations, after={**after, **self.after})
-        trace = None
-        if (result := self.result) is not None:
-            during = {name: marked(found, result, began) for name, found in seen.during.items()}
-            seen = replace(seen, during=during)
-            zero = result.zero
-            trace = traced(result, None if zero is None else zero.monotonic - began)
-        return replace(found, observations=seen, interrupted=interrupted, trace=trace)
-
-
-@dataclass(slots=True)
-class _Seen:
-    """What a run has seen so far, good at any time."""
-
-    began: float = field(default_factory=time.monotonic)
-    rounds: list[_Round] = field(default_factory=list)
-    """Those that have begun."""
-    interrupted: str = ""
-    remarks: list[str] = field(default_factory=list)
 
 
 async def run(
@@ -134,7 +44,7 @@ async def run(
     if any(endpoint.method == "WEBSOCKET" for endpoint in spec.endpoints):
         check_installed()
     now = datetime.now(UTC)
-    seen = _Seen()
+    seen = RunSoFar()
     work = asyncio.create_task(_in_order(spec, seen, listener or Silent(), executor))
     stop = asyncio.create_task((interrupt or asyncio.Event()).wait())
     try:
@@ -147,10 +57,12 @@ async def run(
         await asyncio.wait((work, stop))
     if not work.cancelled():
         work.result()
-    return _recorded(spec, seen, now)
+    return recorded(spec, seen, now)
 
 
-async def _in_order(spec: Spec, seen: _Seen, listener: Listener, executor: Executor | None) -> None:
+async def _in_order(
+    spec: Spec, seen: RunSoFar, listener: Listener, executor: Executor | None
+) -> None:
     def clock() -> float:
         return time.monotonic() - seen.began
 
@@ -163,7 +75,7 @@ async def _in_order(spec: Spec, seen: _Seen, listener: Listener, executor: Execu
         if not spec.loads:
             listener.phase("look")
             found = await observer.look(spec.endpoints, sequential=spec.sequential)
-            seen.rounds.append(_Round(before=found, after=found))
+            seen.rounds.append(RoundSoFar(before=found, after=found))
         for one in spec.loads:
             await _round(spec, one, seen, observer, listener, executor)
 
@@ -171,7 +83,7 @@ async def _in_order(spec: Spec, seen: _Seen, listener: Listener, executor: Execu
 async def _round(  # noqa: PLR0913, PLR0917 - all that a run is made of
     spec: Spec,
     one: Load,
-    seen: _Seen,
+    seen: RunSoFar,
     observer: Observer,
     listener: Listener,
     executor: Executor | None,
@@ -181,7 +93,7 @@ async def _round(  # noqa: PLR0913, PLR0917 - all that a run is made of
     Each round looks for itself before its load: what counted late after the one before it, or
     whatever was sent since, is then in the books of neither.
     """
-    now = _Round(one.name)
+    now = RoundSoFar(one.name)
     seen.rounds.append(now)
     # Endpoints marked `read: last` are left for the very end: once is enough.
     early = [endpoint for endpoint in spec.endpoints if not endpoint.read_last]
@@ -225,7 +137,7 @@ def _unreachable(before: Mapping[str, Snapshot]) -> bool:
     return bool(causes) and all(cause == "connect" for cause in causes)
 
 
-async def _settled(spec: Spec, seen: _Seen, observer: Observer) -> Settled:
+async def _settled(spec: Spec, seen: RunSoFar, observer: Observer) -> Settled:
     """Wait for what the latest load moves."""
     *earlier, latest = [one.record() for one in seen.rounds]
     today = _today()
@@ -251,7 +163,7 @@ def _today() -> date:
     return datetime.now(UTC).date()
 
 
-def _say(remark: str, load_name: str, seen: _Seen, listener: Listener) -> None:
+def _say(remark: str, load_name: str, seen: RunSoFar, listener: Listener) -> None:
     if remark:
         told = f"{load_name}: {remark}" if load_name else remark
         seen.remarks.append(told)
@@ -270,7 +182,7 @@ def _unsettled(settled: Settled) -> str:
 
 
 @asynccontextmanager
-async def _serving(spec: Spec, seen: _Seen, listener: Listener) -> AsyncIterator[bool]:
+async def _serving(spec: Spec, seen: RunSoFar, listener: Listener) -> AsyncIterator[bool]:
     """Have the spec's server run for the block, if it has one; say whether it is up."""
     if spec.server is None:
         yield True
@@ -295,42 +207,9 @@ async def _serving(spec: Spec, seen: _Seen, listener: Listener) -> AsyncIterator
             raise
         announce(f"the server did not start: {error}")
         seen.remarks.extend(f"  {line}" for line in error.output.splitlines())
-        after = _unseen(spec, "connect", f"the server did not start: {error}")
-        seen.rounds = [_Round(name, after=after) for name in _names(spec)]
+        after = unseen(spec, "connect", f"the server did not start: {error}")
+        seen.rounds = [RoundSoFar(name, after=after) for name in round_names(spec)]
         yield False
-
-
-def _names(spec: Spec) -> list[str]:
-    """Return the names of the rounds that a whole run has."""
-    return [load.name for load in spec.loads] or [""]
-
-
-def _unseen(spec: Spec, cause: str, why: str) -> dict[str, Snapshot]:
-    """Return why there is no snapshot of any endpoint."""
-    return {e.id: Snapshot(e.id, error=Unreadable(cause, why)) for e in spec.endpoints}
-
-
-def _recorded(spec: Spec, seen: _Seen, now: datetime) -> Recording:
-    after: dict[str, Snapshot] = {}
-    if seen.interrupted:
-        why = f"the run ended before it was read ({seen.interrupted})"
-        after = _unseen(spec, INTERRUPTED, why)
-    names = _names(spec)
-    done = len(seen.rounds) - bool(seen.interrupted)
-    rounds = [*seen.rounds, *map(_Round, names[len(seen.rounds) :])]
-    return Recording(
-        title=spec.title,
-        spec=spec.file,
-        target=spec.target.url,
-        started=now.isoformat(timespec="seconds"),
-        elapsed=time.monotonic() - seen.began,
-        rounds=tuple(
-            one.whole(seen.began, after if number >= done else {}, interrupted=number >= done)
-            for number, one in enumerate(rounds)
-        ),
-        interrupted=seen.interrupted,
-        remarks=tuple(seen.remarks),
-    )
 
 
 class _CallableModule(ModuleType):

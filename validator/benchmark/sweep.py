@@ -14,10 +14,10 @@ from validator.benchmark.records import Bench, Ledger, Level
 from validator.drivers import Remarking
 from validator.errors import ServerError
 from validator.ledger import ledger
+from validator.listener import Listener, Silent
 from validator.load import Collector, load
 from validator.records.load import OK
 from validator.redaction import Redaction
-from validator.run import Listener, Silent
 from validator.server import started
 from validator.spec.model import Load, Spec
 from validator.values import Json, Number, is_number

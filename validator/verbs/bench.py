@@ -187,8 +187,8 @@ def _show(found: Findings, output: Output, *, quiet: bool) -> None:
 def _swept(word: str, flags: Flags, asked: _Asked, earlier: Bench | None) -> Bench:
     """Sweep a spec with its progress on stderr; Ctrl-C ends it early, a second one at once."""
     from validator.benchmark.sweep import sweep
+    from validator.listener import Silent
     from validator.progress import shown
-    from validator.run import Silent
 
     spec = load(_only(files((word,)), word), flags)
     one = _load(spec, asked.name)

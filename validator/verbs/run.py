@@ -118,8 +118,9 @@ def _one(spec: Spec, flags: Flags, fail_on: Severity) -> Report:
 
 def watched(spec: Spec, flags: Flags) -> Recording:
     """Run *spec* with its progress on stderr; Ctrl-C ends it early, a second one at once."""
+    from validator.listener import Silent
     from validator.progress import shown
-    from validator.run import Silent, run
+    from validator.run import run
 
     def go(listener: Any) -> Recording:
         return interruptible(
