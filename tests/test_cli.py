@@ -553,6 +553,18 @@ def test_a_full_disk_or_closed_stdout_is_no_traceback(recorded):
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("flag", ["--record=/dev/full", "--report=json=/dev/full"])
+def test_a_file_that_cannot_be_written_loses_neither_verdicts_nor_other_files(tmp_path, flag):
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full on this system")
+    kept = tmp_path / "kept.csv"
+    done = validator("run", written(tmp_path), flag, "--report", f"csv={kept}")
+    assert done.returncode == 2
+    assert done.stderr.endswith("error: /dev/full: cannot be written: No space left on device\n")
+    assert "FAILED" in done.stdout
+    assert "healthy" in kept.read_text()
+
+
 EVIL = "\x1b]0;owned\x07\x1b[31m[red]bold[/red]\x9b2J\u202egnp.exe\u2066\r\n::error::x\x00\x7f"
 
 

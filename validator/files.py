@@ -23,7 +23,12 @@ def check_writable(path: Path) -> None:
 def write(path: Path, text: str) -> None:
     """Write *text* to *path* at once, so that nobody ever reads half of it."""
     if path.exists() and not path.is_file():  # /dev/stdout, a named pipe
-        path.write_text(text, encoding="utf-8", newline="")
+        try:
+            path.write_text(text, encoding="utf-8", newline="")
+        except BrokenPipeError:  # a reader who has left is no failure of ours
+            raise
+        except OSError as error:
+            raise _unwritten(path, error) from error
         return
     partial = ""
     try:
@@ -44,4 +49,8 @@ def write(path: Path, text: str) -> None:
     except OSError as error:
         if partial:
             Path(partial).unlink(missing_ok=True)
-        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise _unwritten(path, error) from error
+
+
+def _unwritten(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"{path}: cannot be written: {error.strerror or error}")

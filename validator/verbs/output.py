@@ -70,8 +70,14 @@ def show(reports: list[Report], output: Output, detail: Detail) -> None:
     screen.print(tables(reports, screen.width, detail, bars=screen.encoding.startswith("utf")))
     if output.to_stdout is not None:
         click.echo(REPORTERS[output.to_stdout](reports), nl=False)
+    unwritten: list[UsageError] = []
     for name, path in output.to_files:
-        write(path, REPORTERS[name](reports))
+        try:
+            write(path, REPORTERS[name](reports))
+        except UsageError as error:  # the others are not lost with it
+            unwritten.append(error)
+    if unwritten:
+        raise unwritten[0]
 
 
 def console(*, stderr: bool) -> Console:

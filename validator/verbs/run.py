@@ -53,14 +53,17 @@ def perform(paths: Sequence[Path], flags: Flags, url: str | None = None) -> int:
     severities = [Severity(word) for word in flags.fail_on if word not in (VACUOUS, NEW)]
     fail_on = min(severities, default=Severity.CRITICAL, key=lambda s: s.rank)
     reports: list[Report] = []
+    unwritten: list[UsageError] = []
     for spec in specs:
-        report = _one(spec, flags, fail_on)
+        report = _one(spec, flags, fail_on, unwritten)
         if baseline:
             report = against(report, baseline, only_new=NEW in flags.fail_on)
         reports.append(report)
         if report.exit_code == INTERRUPTED:
             break
     show(reports, output, flags.detail)
+    if unwritten:  # a recording that is lost is no reason to lose the verdicts too
+        raise unwritten[0]
     return max(report.exit_code for report in reports)
 
 
@@ -97,8 +100,8 @@ def _executor(flags: Flags) -> Executor | None:
     return Cluster(flags.dask)
 
 
-def _one(spec: Spec, flags: Flags, fail_on: Severity) -> Report:
-    """Run or replay one spec."""
+def _one(spec: Spec, flags: Flags, fail_on: Severity, unwritten: list[UsageError]) -> Report:
+    """Run or replay one spec; add to *unwritten* why its recording could not be."""
     from validator.conclusion import conclude
 
     vacuous = VACUOUS in flags.fail_on
@@ -112,7 +115,10 @@ def _one(spec: Spec, flags: Flags, fail_on: Severity) -> Report:
         from validator.recording import written
         from validator.redaction import Redaction
 
-        write(Path(flags.record), written(Redaction(spec.secrets).record(recording)))
+        try:
+            write(Path(flags.record), written(Redaction(spec.secrets).record(recording)))
+        except UsageError as error:
+            unwritten.append(error)
     return conclude(spec, recording, fail_on=fail_on, fail_on_vacuous=vacuous)
 
 
