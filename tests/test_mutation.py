@@ -162,9 +162,56 @@ def test_survivors_are_the_lies_that_the_spec_would_believe():
 
 
 def test_survivors_of_like_values_are_one_line():
-    (line,) = [key for key in grouped(judged()) if "workers" in key[1]]
+    (line,) = [key for key in grouped(judged().survivors) if "workers" in key[1]]
     assert line == ("page", "$.workers[*].done")
-    assert grouped(judged())[line][1] == 2
+    assert grouped(judged().survivors)[line][1] == 2
+
+
+RANGES = """
+  page:
+    get: /page
+    assert:
+      - {path: $.rate, type: number, between: [0, 20], name: rate}
+      - {path: "$.workers[*].done", sum: {delta: {between: [0, 9]}}, name: workers}
+      - {path: $.latency.p50, gt: 0, name: measured}
+"""
+
+
+def test_another_value_of_a_declared_range_is_tolerated():
+    found = judged(RANGES)
+    tolerated = {f.path: set(mutations) for f, mutations in found.within_range.items()}
+    assert tolerated["$.rate"] == {"+1", "-1", "double"}
+    assert tolerated["$.workers[0].done"] >= {"+1", "-1", "double"}
+    assert "$.latency.p50" not in tolerated
+
+
+def test_a_range_excuses_nothing_that_a_load_would_show():
+    found = survivors(judged(RANGES))
+    assert found["$.rate", "after"] == {"zero", "freeze", "swap"}  # with the total
+    assert found["$.latency.p50", "after"] >= {"+1", "double", "swap"}
+
+
+def test_a_value_that_trades_places_with_one_outside_of_a_range_has_survived():
+    page = "  page: {get: /page, assert: [{path: $.total, between: [1, 9], name: total}]}"
+    assert "swap" in survivors(judged(page))["$.total", "after"]
+
+
+def test_a_range_that_the_truth_is_not_in_tolerates_nothing():
+    page = "  page: {get: /page, assert: [{path: $.total, between: [50, 99], name: total}]}"
+    assert not judged(page).tolerated
+
+
+def test_the_tolerated_are_counted_beside_the_share_and_never_within_it():
+    found = judged(RANGES)
+    lies = sum(counted for _, counted in found.by_mutation.values())
+    assert found.tolerated
+    assert found.lies == lies == len(found.trials) - found.tolerated
+    assert found.share == found.caught / lies
+    shown = text(spec("http://localhost", RANGES), found, 80)
+    assert f"{found.tolerated} more are tolerated" in shown
+    assert "Tolerated: " in shown
+    written = document(spec("http://localhost", RANGES), "r.json", found, seed=0)
+    assert written["tolerated_mutants"] == sum(len(t["mutations"]) for t in written["tolerated"])
 
 
 def test_an_assertion_that_never_notices_is_named():

@@ -11,6 +11,7 @@ from validator.measures import Reach
 from validator.mutation.changes import is_sample
 from validator.mutation.edits import GONE, Keys, at
 from validator.predicates import Subject
+from validator.predicates.compare import Between
 from validator.query import Match, Query, child, compiled
 from validator.records.observation import Observations, Phase, Snapshot
 from validator.selector import Selector
@@ -56,15 +57,8 @@ def _selections(spec: Spec, seen: Observations, load: str) -> Iterator[Field]:
     listed = (*(a for e in spec.endpoints for a in e.assertions), *spec.assertions)
     for assertion in (a for a in listed if a.about.load == load):
         match assertion:
-            case PathAssertion(endpoint=str() as endpoint, query=query, condition=condition):
-                phases = [_PHASES[assertion.over]]
-                if asks_change(condition) and assertion.over is Over.AFTER:
-                    phases.append(Phase.BEFORE)
-                members = tuple(_members(condition))
-                elements = _asks_elements(condition)
-                for phase in phases:
-                    for snapshot in looks(seen, endpoint, phase):
-                        yield from _selected(snapshot, phase, query, members, elements=elements)
+            case PathAssertion():
+                yield from _of_path(assertion, seen)
             case ExprAssertion(expression=expression, bindings=bindings):
                 terms = {(term.name, term.phase) for term in expression.terms}
                 for name, binding in bindings:
@@ -75,6 +69,33 @@ def _selections(spec: Spec, seen: Observations, load: str) -> Iterator[Field]:
                     for phase in phases:
                         for snapshot in looks(seen, binding.endpoint, phase):
                             yield from _selected(snapshot, phase, binding.query)
+
+
+def ranged(assertion: PathAssertion, seen: Observations) -> Iterator[Field]:
+    """Yield the values of which *assertion* says that each in a range, `between`, is as good."""
+    if any(isinstance(ask.predicate, Between) for ask in _asks(assertion.condition)):
+        yield from _of_path(assertion, seen)
+
+
+def _of_path(assertion: PathAssertion, seen: Observations) -> Iterator[Field]:
+    condition = assertion.condition
+    phases = [_PHASES[assertion.over]]
+    if asks_change(condition) and assertion.over is Over.AFTER:
+        phases.append(Phase.BEFORE)
+    members = tuple(_members(condition))
+    elements = _asks_elements(condition)
+    for phase in phases:
+        for snapshot in looks(seen, assertion.endpoint or "", phase):
+            yield from _selected(snapshot, phase, assertion.query, members, elements=elements)
+
+
+def _asks(condition: Condition) -> Iterator[Ask]:
+    for part in condition:
+        match part:
+            case Ask():
+                yield part
+            case Derive(inner=inner) | Quantify(inner=inner):
+                yield from _asks(inner)
 
 
 def reachable(seen: Observations) -> Iterator[Field]:
@@ -134,15 +155,9 @@ def _keys(match: Match) -> Keys:
 
 def _members(condition: Condition) -> Iterator[str]:
     """Yield the keys of an object that predicates such as `ordered` ask about."""
-    for part in condition:
-        match part:
-            case Ask(predicate=predicate):
-                keys = getattr(predicate, "keys", ())
-                yield from (
-                    (k for k in keys if isinstance(k, str)) if isinstance(keys, tuple) else ()
-                )
-            case Derive(inner=inner) | Quantify(inner=inner):
-                yield from _members(inner)
+    for ask in _asks(condition):
+        keys = getattr(ask.predicate, "keys", ())
+        yield from (k for k in keys if isinstance(k, str)) if isinstance(keys, tuple) else ()
 
 
 def _asks_elements(condition: Condition) -> bool:

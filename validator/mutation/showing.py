@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from validator.mutation.changes import MUTATIONS
@@ -32,6 +32,7 @@ def share(outcome: Outcome) -> str:
 def text(spec: Spec, outcome: Outcome, width: int) -> str:
     """Return everything a person reads, in lines of *width* columns where words allow."""
     parts = [_head(spec, outcome), *_mutations(outcome), *_survivors(outcome, width)]
+    parts += _tolerated(outcome, width)
     parts += _assertions("Assertions that caught nothing", outcome.idle)
     parts += _assertions("Assertions about nothing that was broken", outcome.unasked)
     parts += _assertions("Failed before anything was broken", outcome.broken)
@@ -49,7 +50,9 @@ def _head(spec: Spec, outcome: Outcome) -> str:
         return f"{spec.title}: no mutant, for no assertion names a value that was seen on a page"
     left = f"; {outcome.left_out} more were not tried" if outcome.left_out else ""
     left += f"; {outcome.unbroken} values were left alone" if outcome.unbroken else ""
-    return f"{spec.title}: {outcome.caught} of {total} mutants caught ({share(outcome)}){left}"
+    also = f"; {outcome.tolerated} more are tolerated" if outcome.tolerated else ""
+    caught = f"{outcome.caught} of {outcome.lies} mutants caught ({share(outcome)})"
+    return f"{spec.title}: {caught}{also}{left}"
 
 
 def _mutations(outcome: Outcome) -> Iterator[str]:
@@ -59,22 +62,24 @@ def _mutations(outcome: Outcome) -> Iterator[str]:
         yield f"  {name:10} {caught:>6} of {total:<6} {int(100 * caught / total):>3} %"
 
 
-def grouped(outcome: Outcome) -> dict[tuple[str, str], tuple[tuple[str, ...], int]]:
-    """Return the survivors by endpoint and path: the mutations, and of how many like values.
+def grouped(
+    fields: Mapping[Field, tuple[str, ...]],
+) -> dict[tuple[str, str], tuple[tuple[str, ...], int]]:
+    """Return mutants by endpoint and path: the mutations, and of how many like values.
 
     What stands in several elements of one array, or in several series of one name, is one field.
     """
     names: dict[tuple[str, str], set[str]] = {}
     values: dict[tuple[str, str], set[str]] = {}
-    many = {_general(f): set[str]() for f in outcome.survivors}
-    for one in outcome.survivors:
+    many = {_general(f): set[str]() for f in fields}
+    for one in fields:
         many[_general(one)].add(one.path)
-    for one, mutations in outcome.survivors.items():
+    for one, mutations in fields.items():
         key = _general(one)
         key = key if len(many[key]) > 1 else (one.endpoint, one.path)
         values.setdefault(key, set()).add(one.path)
         names.setdefault(key, set()).update(_said(one.load, one.phase, m) for m in mutations)
-    loads = dict.fromkeys(one.load for one in outcome.survivors)
+    loads = dict.fromkeys(one.load for one in fields)
     order = [_said(load, phase, name) for load in loads for phase in Phase for name in MUTATIONS]
     return {
         key: (tuple(sorted(found, key=order.index)), len(values[key]))
@@ -94,10 +99,19 @@ def _said(load: str, phase: Phase, mutation: str) -> str:
 
 
 def _survivors(outcome: Outcome, width: int) -> Iterator[str]:
-    found = grouped(outcome)
+    yield from _fields("Survivors, by field", outcome.survivors, width)
+
+
+def _tolerated(outcome: Outcome, width: int) -> Iterator[str]:
+    title = "Tolerated: another value of the range that the spec declares by `between`"
+    yield from _fields(title, outcome.within_range, width)
+
+
+def _fields(title: str, fields: Mapping[Field, tuple[str, ...]], width: int) -> Iterator[str]:
+    found = grouped(fields)
     if found:
         yield ""
-        yield "Survivors, by field"
+        yield title
     endpoint = ""
     for (name, path), (mutations, count) in list(found.items())[:_MOST]:
         if name != endpoint:
@@ -143,6 +157,7 @@ def document(spec: Spec, recording: str, outcome: Outcome, *, seed: int) -> dict
         "seed": seed,
         "mutants": len(outcome.trials),
         "caught": outcome.caught,
+        "tolerated_mutants": outcome.tolerated,
         "share": outcome.share,
         "left_out": outcome.left_out,
         "values_left_alone": outcome.unbroken,
@@ -150,21 +165,26 @@ def document(spec: Spec, recording: str, outcome: Outcome, *, seed: int) -> dict
             name: {"caught": caught, "mutants": total}
             for name, (caught, total) in outcome.by_mutation.items()
         },
-        "survivors": [
-            {
-                "endpoint": one.endpoint,
-                "path": one.path,
-                "load": one.load or None,
-                "phase": one.phase.value,
-                "mutations": list(mutations),
-            }
-            for one, mutations in outcome.survivors.items()
-        ],
+        "survivors": _listed(outcome.survivors),
+        "tolerated": _listed(outcome.within_range),
         "caught_nothing": [_assertion(v) for v in outcome.idle],
         "nothing_broken": [_assertion(v) for v in outcome.unasked],
         "failed_before": [_assertion(v) for v in outcome.broken],
         "not_named": [{"endpoint": f.endpoint, "path": f.path} for f in outcome.unnamed],
     }
+
+
+def _listed(fields: Mapping[Field, tuple[str, ...]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "endpoint": one.endpoint,
+            "path": one.path,
+            "load": one.load or None,
+            "phase": one.phase.value,
+            "mutations": list(mutations),
+        }
+        for one, mutations in fields.items()
+    ]
 
 
 def _assertion(verdict: Verdict) -> dict[str, Any]:

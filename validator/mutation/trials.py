@@ -2,6 +2,11 @@
 
 Only the assertions that a mutant can concern are judged again; what they said of the truth is
 known. A mutant is caught when the status of any verdict changes, or whether it is vacuous.
+
+One that is not caught has survived, unless it is tolerated: where the author wrote `between`, one
+value of the range is as good as another, and to have become another one is no lie. That excuses
+nothing that a load would show: a value that is 0, negative, gone or still what it was is a survivor
+in every range.
 """
 
 from __future__ import annotations
@@ -9,7 +14,7 @@ from __future__ import annotations
 import functools
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -17,7 +22,7 @@ from validator.evaluate import Judge
 from validator.judgement import asks_change
 from validator.mutation.changes import MUTATIONS
 from validator.mutation.edits import Keys
-from validator.mutation.fields import Field, named, reachable
+from validator.mutation.fields import Field, named, ranged, reachable
 from validator.mutation.mutants import Breeder, Mutant
 from validator.predicates.conformance import Conforms
 from validator.predicates.presence import Absent
@@ -37,6 +42,9 @@ from validator.spec.model import (
 )
 from validator.views import ALL, fitting, views
 
+OTHERS = frozenset({"swap", "+1", "-1", "double"})
+"""What makes another value of a value, which a range may allow."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -44,6 +52,8 @@ class Trial:
 
     mutant: Mutant
     caught_by: tuple[str, ...]
+    tolerated: bool = False
+    """Whether the spec declares a range, and both the value and what it became lie in it."""
 
 
 @dataclass(slots=True)
@@ -70,32 +80,53 @@ class Outcome:
         return sum(bool(trial.caught_by) for trial in self.trials)
 
     @property
+    def tolerated(self) -> int:
+        """How many were not, and need not be."""
+        return sum(trial.tolerated for trial in self.trials)
+
+    @property
+    def lies(self) -> int:
+        """How many ought to be caught: all but what is tolerated."""
+        return len(self.trials) - self.tolerated
+
+    @property
     def share(self) -> float | None:
-        """The share of the mutants that were caught, 0 to 1; None without any."""
-        return self.caught / len(self.trials) if self.trials else None
+        """The share of the lies that were caught, 0 to 1; None without any."""
+        return self.caught / self.lies if self.lies else None
 
     @property
     def by_mutation(self) -> dict[str, tuple[int, int]]:
-        """How many mutants of each kind were caught, and how many there were."""
+        """How many mutants of each kind were caught, and how many ought to be."""
         found = dict.fromkeys(MUTATIONS, (0, 0))
         for trial in self.trials:
-            caught, tried = found[trial.mutant.mutation]
-            found[trial.mutant.mutation] = (caught + bool(trial.caught_by), tried + 1)
+            caught, lies = found[trial.mutant.mutation]
+            found[trial.mutant.mutation] = (
+                caught + bool(trial.caught_by),
+                lies + (not trial.tolerated),
+            )
         return {name: counts for name, counts in found.items() if counts[1]}
 
     @property
     def survivors(self) -> dict[Field, tuple[str, ...]]:
         """The fields of which mutants survived, with the mutations."""
-        found: dict[Field, tuple[str, ...]] = {}
-        for trial in self.trials:
-            if not trial.caught_by:
-                one = trial.mutant.field
-                found[one] = (*found.get(one, ()), trial.mutant.mutation)
-        order = list(MUTATIONS)
-        return {
-            one: tuple(sorted(names, key=order.index))
-            for one, names in sorted(found.items(), key=lambda item: _place(item[0]))
-        }
+        return _by_field(t for t in self.trials if not t.caught_by and not t.tolerated)
+
+    @property
+    def within_range(self) -> dict[Field, tuple[str, ...]]:
+        """The fields of which mutants are tolerated, with the mutations."""
+        return _by_field(t for t in self.trials if t.tolerated)
+
+
+def _by_field(trials: Iterable[Trial]) -> dict[Field, tuple[str, ...]]:
+    found: dict[Field, tuple[str, ...]] = {}
+    for trial in trials:
+        one = trial.mutant.field
+        found[one] = (*found.get(one, ()), trial.mutant.mutation)
+    order = list(MUTATIONS)
+    return {
+        one: tuple(sorted(names, key=order.index))
+        for one, names in sorted(found.items(), key=lambda item: _place(item[0]))
+    }
 
 
 def _place(one: Field) -> tuple[str, str, str, str]:
@@ -144,7 +175,8 @@ def tried(  # noqa: PLR0913 - what is tried, on what, and how far
             if not go_on():
                 break
             caught_by = court.tried(mutant, breeder.seen_instead(mutant))
-            outcome.trials.append(Trial(mutant, caught_by))
+            tolerated = not caught_by and court.tolerates(mutant)
+            outcome.trials.append(Trial(mutant, caught_by, tolerated))
             outcome.left_out -= 1
         court.conclude(outcome)
     return outcome
@@ -161,6 +193,12 @@ class _Court:
             self.matters += [a for a in endpoint.assertions if a.about.load == load]
         self.matters += [a for a in judge.spec.assertions if a.about.load == load]
         self.truth = [_judged(self.judge, matter) for matter in self.matters]
+        self.ranges = {
+            (one.endpoint, one.phase, one.keys)
+            for matter, said in zip(self.matters, self.truth, strict=True)
+            if isinstance(matter, PathAssertion) and said.status is Status.PASS
+            for one in ranged(matter, judge.view.seen)
+        }
         self.asked: set[int] = set()
         self.noticed: set[int] = set()
 
@@ -181,6 +219,13 @@ class _Court:
                 self.noticed.add(index)
                 found.append(said.name)
         return tuple(found)
+
+    def tolerates(self, mutant: Mutant) -> bool:
+        """Say whether *mutant*, which was not caught, only moved values about in their ranges."""
+        name, phase = mutant.field.endpoint, mutant.field.phase
+        return mutant.mutation in OTHERS and all(
+            (name, phase, keys) in self.ranges for keys in mutant.changed
+        )
 
     def conclude(self, outcome: Outcome) -> None:
         """Add to *outcome* what became of the assertions."""
