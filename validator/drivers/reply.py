@@ -82,6 +82,16 @@ class Reply:
         if self.chunks == self.cut:
             raise ExchangeError(CANCELLED, f"cut off after {self.chunks} events, as the spec says")
 
+    def contents(self, count: int, now: float) -> None:
+        """Count so many events with content that arrived together."""
+        if count > 1 and self.cut is None:
+            self.content(now)
+            self.chunks += count - 1
+            self.gaps.frombytes(bytes((count - 1) * self.gaps.itemsize))  # zeros
+        else:
+            for _ in range(count):
+                self.content(now)
+
     def end_of_stream(self) -> None:
         """Say whether the stream, now over, was a good one."""
         if not self.chunks:

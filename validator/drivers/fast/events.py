@@ -20,7 +20,7 @@ import msgspec
 
 from validator.drivers.completion import Completion, TextCompletion
 from validator.drivers.failures import ExchangeError
-from validator.drivers.reply import Reply
+from validator.drivers.reply import DONE, Reply
 from validator.drivers.sse import CR, LF, Cutter
 
 SMALL: Final = 4096
@@ -148,18 +148,36 @@ class CompletionEvents(Events):
         self._learnt = 0
 
     def feed(self, piece: bytes, now: float) -> None:
-        whole, tail = self._whole, self._tail
-        if (
-            whole
-            and self._between
-            and piece.startswith(whole)
-            and piece.endswith(tail)
-            and _plain(piece, len(whole), len(piece) - len(tail))
-            and self.reply.done is None
-        ):
-            self.reply.content(now)
-        else:
+        for _ in range(ATTEMPTS + 1):  # one by one, until it is known what most look like
+            end = piece.find(CLOSE) + len(CLOSE)
+            if self._whole or not self._attempts or not len(CLOSE) <= end < len(piece):
+                break
+            Events.feed(self, piece[:end], now)
+            piece = piece[end:]
+        if self._whole and self._between and piece.startswith(self._whole):
+            piece = self._alike(piece, now)
+        if piece:
             Events.feed(self, piece, now)
+
+    def _alike(self, piece: bytes, now: float) -> bytes:
+        """Take in the events that *piece* begins with and that differ in their text alone.
+
+        Return what is left of it; all of it, if one of them needs another look.
+        """
+        whole, tail = self._whole, self._tail
+        *heads, rest = piece.split(tail)
+        texts = [head[len(whole) :] for head in heads]
+        again = whole + (tail + whole).join(texts) + tail
+        if (
+            not texts
+            or b"" in texts
+            or not piece.startswith(again)
+            or not _plain(b"".join(texts))
+            or self.reply.done is not None
+        ):
+            return piece
+        self.reply.contents(len(texts), now)
+        return rest
 
     def event(self, data: bytes, now: float) -> None:
         reply, start, end = self.reply, self._start, self._end
@@ -172,25 +190,27 @@ class CompletionEvents(Events):
             and _plain(data, len(start), len(data) - len(end))
         ):
             reply.content(now)
-        elif len(data) > SMALL or not self._glance(data, now):
+        elif data == DONE or len(data) > SMALL or not self._glance(data, now):
             reply.event(data, now)
 
     def _glance(self, data: bytes, now: float) -> bool:
         """Take in an ordinary chunk; say whether it was one."""
         chunk = self._ordinary(data)
-        if chunk is None or len(chunk.choices) != 1:
+        if chunk is None or len(chunk.choices) > 1:
             return False
-        choice = chunk.choices[0]
-        text = choice.said()
+        choice = chunk.choices[0] if chunk.choices else None
+        text = "" if choice is None else choice.said()
         if text is None:
             return False
         reply = self.reply
         if reply.first_event is None:
             reply.first_event = now
-        reply.noted(choice.index, choice.finish_reason or "", content=bool(text))
+        reply.count(chunk.usage)
+        if choice is not None:
+            reply.noted(choice.index, choice.finish_reason or "", content=bool(text))
         if text:
             reply.content(now)
-            if self._attempts:
+            if self._attempts and chunk.usage is None:
                 self._learn(data, choice)
         return True
 
@@ -201,9 +221,8 @@ class CompletionEvents(Events):
             chunk = self._decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
-        # Nothing to look at but its choices.
-        fine = chunk.usage is None and chunk.error is None and chunk.object != "error"
-        return chunk if fine else None
+        # Nothing to look at but its choices and its usage.
+        return chunk if chunk.error is None and chunk.object != "error" else None
 
     def _learn(self, data: bytes, choice: Any) -> None:
         """Find what stands before and after the text of this event."""

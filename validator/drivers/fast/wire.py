@@ -39,6 +39,8 @@ class Conversation:
 
     def __init__(self) -> None:
         self.link: Link | None = None
+        self._pieces: list[bytes] = []
+        self.on_body = self._pieces.append  # thousands of chunks, and no call of ours for any
         self._parser: Any = httptools.HttpResponseParser(self)
         self._sink: Sink | None = None
         self._waiter: asyncio.Future[float] | None = None
@@ -57,6 +59,7 @@ class Conversation:
         self._type = b""
         self._coding = b""
         self._decode: Inflation | None = None
+        self._pieces.clear()
 
     def ask(self, request: bytes, sink: Sink) -> asyncio.Future[float]:
         """Write *request*; the future has the instant at which the response ended."""
@@ -91,8 +94,10 @@ class Conversation:
         except httptools.HttpParserUpgrade:
             self._fail(ExchangeError("status_101", "HTTP 101: another protocol was not asked for"))
         except httptools.HttpParserError as failure:
+            self._pass_on()
             if not self._complete:
                 self._fail(ExchangeError("malformed", f"not HTTP: {failure}"))
+        self._pass_on()
         if self._complete:
             self._finish()
         elif self._in_head and self._seen > MAX_HEAD:
@@ -139,7 +144,28 @@ class Conversation:
         except ExchangeError as failure:
             self._fail(failure)
 
-    def on_body(self, piece: bytes) -> None:
+    def on_message_complete(self) -> None:
+        if not self._answered:  # an interim response: the real one is still to come
+            self._type = self._coding = b""
+            self._framed = False
+            return
+        self._pass_on()
+        if self._complete:
+            return  # of a second answer to one question
+        self._complete = True
+        self._keep = self._framed and self._parser.should_keep_alive()
+        self._sink = self._take = None
+
+    def on_message_begin(self) -> None:
+        if self._complete:
+            self._keep = False  # a second answer to one question
+
+    def _pass_on(self) -> None:
+        """Have the pieces of the body taken that came in together, as the one piece they are."""
+        if not self._pieces:
+            return
+        piece = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
         take = self._take
         if take is None:
             return
@@ -151,21 +177,6 @@ class Conversation:
                 take(part, self._now)
         except ExchangeError as failure:
             self._fail(failure)
-
-    def on_message_complete(self) -> None:
-        if not self._answered:  # an interim response: the real one is still to come
-            self._type = self._coding = b""
-            self._framed = False
-            return
-        if self._complete:
-            return  # of a second answer to one question
-        self._complete = True
-        self._keep = self._framed and self._parser.should_keep_alive()
-        self._sink = self._take = None
-
-    def on_message_begin(self) -> None:
-        if self._complete:
-            self._keep = False  # a second answer to one question
 
     def _finish(self) -> None:
         waiter, self._waiter = self._waiter, None
