@@ -160,7 +160,7 @@ def test_cancelling_stops_every_process_and_keeps_what_there_was(started):
 
     asyncio.run(asyncio.wait_for(main(), 60))
     document = ledger(collector.result())
-    assert document["outcomes"] == {"ok": 2, "cancelled": 2}
+    assert document["outcomes"] == {"ok": 2, "interrupted": 2}
     assert document["client"]["lost"] == []
     assert all(map(gone, started))
 

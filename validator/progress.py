@@ -22,6 +22,8 @@ _PHASES = {
 }
 _STEPS = 10
 """Plain lines per load."""
+_REFRESHES = 8
+"""How often a second the bar is drawn."""
 _SHORT = 10
 """Columns for the name of one of several loads."""
 
@@ -122,23 +124,32 @@ class LiveProgress:
         self._console = console
         self._counts = _Counts()
         self._progress = progress
+        self._shown_at = 0.0
         self._task: TaskID = progress.add_task("", total=1, figures="", counted="")
 
     def load(self, name: str, plan: LoadPlan) -> None:
         """Show the bar of another load."""
         self._counts = _Counts(name, plan)
+        self._shown_at = 0.0
         self._progress.reset(
             self._task, total=1, figures=self._counts.figures, counted=self._counts.counted
         )
 
     def phase(self, name: str, detail: str = "") -> None:
         """Show what begins."""
+        self._show()
         self._progress.update(self._task, description=_phase(name, detail))
 
     def exchange(self, exchange: Exchange, in_flight: int) -> None:  # noqa: ARG002 - a listener's
-        """Move the bar."""
-        self._counts.take(exchange)
+        """Move the bar, if it is to be drawn again soon."""
         counts = self._counts
+        counts.take(exchange)
+        if counts.last - self._shown_at >= 1 / _REFRESHES or counts.share >= 1:
+            self._show()
+
+    def _show(self) -> None:
+        counts = self._counts
+        self._shown_at = counts.last
         self._progress.update(
             self._task, completed=counts.share, figures=counts.figures, counted=counts.counted
         )
@@ -163,5 +174,7 @@ def shown(console: Console) -> Iterator[PlainProgress | LiveProgress]:
         TextColumn("{task.fields[figures]}"),
         TimeRemainingColumn(compact=True),
     )
-    with Progress(*columns, console=console, transient=True, refresh_per_second=8) as progress:
+    with Progress(
+        *columns, console=console, transient=True, refresh_per_second=_REFRESHES
+    ) as progress:
         yield LiveProgress(console, progress)

@@ -15,7 +15,6 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final
 
 import validator
@@ -262,10 +261,9 @@ class _Crew:
         worker.in_flight = batch.in_flight
         worker.part.lags.extend(batch.lags)
         in_flight = sum(each.in_flight for each in self.workers)
-        hopeless = False
-        for exchange in islice(batch.exchanges, known, None):
-            hopeless |= joining.take(self._found, self._plan, worker.part, exchange)
-            self._on_exchange(exchange, in_flight)
+        new = batch.exchanges[known:] if known else batch.exchanges
+        hopeless = joining.take(self._found, self._plan, worker.part, new)
+        joining.tell(self._on_exchange, new, in_flight)
         return hopeless
 
     async def _ask(self, worker: _Worker, function: Callable[..., Any], *arguments: Any) -> Any:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from validator import stats
-from validator.executors.local import Collector
+from validator.columns import Columns
+from validator.executors.local import Collector, OnExchange, ignore
 from validator.plan import LoadPlan, Share
 from validator.records.load import Exchange
 
@@ -32,14 +33,25 @@ class Part:
     """Why not all of it came, if so."""
 
 
-def take(found: Collector, plan: LoadPlan, part: Part, exchange: Exchange) -> bool:
-    """Keep an exchange of *part*; say whether the load has just become hopeless by it."""
-    part.came.append(exchange.index)
-    found.keep(exchange)
-    if plan.abort_on is None or found.aborted:
+def take(found: Collector, plan: LoadPlan, part: Part, exchanges: Columns[Exchange]) -> bool:
+    """Keep exchanges of *part*; say whether the load has just become hopeless by them."""
+    part.came.extend(exchanges.column("index"))
+    limits = plan.abort_on
+    if limits is None or found.aborted:
+        found.keep_all(exchanges)
         return False
-    found.aborted = plan.abort_on.reason(found.failed, found.count, found.failed_in_a_row)
+    for exchange in exchanges:
+        found.keep(exchange)
+        if not found.aborted:
+            found.aborted = limits.reason(found.failed, found.count, found.failed_in_a_row)
     return bool(found.aborted)
+
+
+def tell(on_exchange: OnExchange, exchanges: Columns[Exchange], in_flight: int) -> None:
+    """Tell of each exchange, if anybody listens: to make an object of each takes its time."""
+    if on_exchange is not ignore:
+        for exchange in exchanges:
+            on_exchange(exchange, in_flight)
 
 
 def conclude(found: Collector, plan: LoadPlan, parts: Sequence[Part]) -> None:

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from validator.columns import Columns
 from validator.drivers.base import Sender
 from validator.plan import LoadPlan, Share
-from validator.records.load import CANCELLED, INTERRUPTED, Exchange, LoadResult, Slo, Zero
+from validator.records.load import CANCELLED, INTERRUPTED, OK, Exchange, LoadResult, Slo, Zero
 from validator.records.tally import Tally
 
 KEPT: Final = 1_000_000
@@ -75,12 +75,7 @@ class Collector:
 
     def keep(self, exchange: Exchange) -> None:
         """Keep a finished exchange."""
-        if exchange.ok:
-            self.failed_in_a_row = 0
-        elif exchange.outcome != CANCELLED:
-            self.failed += 1
-            self.failed_in_a_row += 1
-        self.count += 1
+        self._count(exchange.outcome)
         if len(self.exchanges) < KEPT:
             self.exchanges.append(exchange)
             return
@@ -89,6 +84,24 @@ class Collector:
         self.beyond.add(exchange)
         if exchange.ok:
             self.beyond.gaps.extend(exchange.gaps)
+
+    def keep_all(self, exchanges: Columns[Exchange]) -> None:
+        """Keep finished exchanges, in this order: much faster than one by one."""
+        if len(self.exchanges) + len(exchanges) > KEPT:
+            for exchange in exchanges:
+                self.keep(exchange)
+            return
+        for outcome in exchanges.column("outcome"):
+            self._count(outcome)
+        self.exchanges.extend(exchanges)
+
+    def _count(self, outcome: str) -> None:
+        if outcome == OK:
+            self.failed_in_a_row = 0
+        elif outcome != CANCELLED:
+            self.failed += 1
+            self.failed_in_a_row += 1
+        self.count += 1
 
     def result(self) -> LoadResult:
         """Return what has ended so far as a record, in send order."""

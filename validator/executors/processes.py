@@ -166,10 +166,9 @@ class _Team:
                 worker.in_flight = message.in_flight
                 worker.part.lags.extend(message.lags)
                 in_flight = sum(w.in_flight for w in self.workers)
-                for exchange in message.exchanges:
-                    if joining.take(self._found, self._plan, worker.part, exchange):
-                        self._give_up()
-                    self._on_exchange(exchange, in_flight)
+                if joining.take(self._found, self._plan, worker.part, message.exchanges):
+                    self._give_up()
+                joining.tell(self._on_exchange, message.exchanges, in_flight)
             case Ended():
                 worker.ended = True
                 worker.part.cpu_share = message.cpu_share
