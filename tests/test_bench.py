@@ -99,7 +99,7 @@ def test_a_level_that_refuses_many_has_no_part_in_the_knee():
     assert knee(replace(found, levels=(*found.levels, flood))).level == 8
     few = replace(found, levels=(*found.levels[:2], flood))
     assert knee(few).level is None
-    assert "2 levels with at least 90 % success: it takes 3" in knee(few).why
+    assert "2 levels with at least 90 % success, and it takes 3" in knee(few).why
 
 
 def test_levels_that_the_noise_does_not_tell_from_the_knee_are_named():
@@ -282,6 +282,23 @@ def test_what_few_samples_or_a_late_client_show_is_undecided():
     late = bench_of({4: [run_of(3, 200, client={"cpu_share": 1.0})]})
     assert set(verdicts(compare(many, late, 0.05)).values()) == {"same", "undecided"}
     assert not compare(many, late, 0.05).worse
+
+
+def test_what_a_lost_share_of_a_load_hides_is_undecided():
+    client = {"processes": 2, "lost": ["process 2 was lost (it died): 10 requests"]}
+    whole, part = (bench_of({4: [run_of(n, 400 / n, **more)]}) for n, more in (
+        (20, {}), (10, {"client": client}),
+    ))  # fmt: skip
+    assert set(verdicts(compare(whole, part, 0.05)).values()) == {"same", "undecided"}
+    assert doubts(part, part.levels[0]) == [
+        "part of the load is unknown: process 2 was lost (it died): 10 requests"
+    ]
+    assert "other clients: processes ? → 2" in compare(whole, part, 0.05).others
+
+
+def test_requests_that_the_client_cut_short_are_no_failures():
+    ledger = {**run_of(10, 100, ok=100), "failed": 0, "cancelled": 100}
+    assert Level(1, (ledger,)).succeeded == 1
 
 
 def test_a_figure_or_a_level_that_is_lost_is_worse():
@@ -570,6 +587,16 @@ def test_a_worse_sweep_ends_with_1_when_asked(tmp_path):
     assert validator("bench", "--replay", fast, "--against", slow, "--exit-code").returncode == 0
 
 
+def test_several_processes_send_a_sweep(url):
+    done = validator(
+        "bench", SPEC, "--url", url, "--concurrency", "2", "--requests", "4", "--processes", "2",
+        "--report", "json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (level,) = json.loads(done.stdout)["levels"]
+    assert [(run["ok"], run["client"]["processes"]) for run in level["runs"]] == [(4, 2)]
+
+
 def test_a_rate_is_swept(url):
     done = validator("bench", SPEC, "--url", url, "--rate", "20,40", "--requests", "8")
     assert done.returncode == 0, done.stderr
@@ -587,6 +614,21 @@ def test_a_sweep_of_a_target_that_does_not_answer_stops_and_says_so():
     assert stubborn.returncode == 1
     assert "2 levels of concurrency" in stubborn.stdout
     assert "the warmup failed: all 10" in stubborn.stdout
+
+
+def test_showing_a_sweep_loads_nothing_that_only_a_load_needs(tmp_path):
+    file = tmp_path / "sweep.json"
+    file.write_text(written(Findings.of(server(4), 0.9)), encoding="utf-8")
+    program = (
+        "import sys; from validator import cli; "
+        f"sys.argv = ['validator', 'bench', '--replay', {str(file)!r}]; code = cli._main(); "
+        "print(code, {'openai', 'httpx', 'yaml'} & sys.modules.keys())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment(),
+        timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "0 set()"
 
 
 def test_the_server_of_a_spec_is_started_and_stopped():
@@ -649,6 +691,9 @@ def test_a_sweep_has_an_end_that_can_be_given(url):
         ([SPEC, "--report", "jsn"], "--report jsn: did you mean 'json'?"),
         ([SPEC, "--report", "json=/nowhere/x"], "there is no folder"),
         ([SPEC, "--load", "x"], "has one load, and it has no name"),
+        ([SPEC, "--processes", "2", "--dask", "local:2"], "--processes and --dask each say"),
+        (["--replay", "x.json", "--processes", "2"], "--replay sends none: give one"),
+        (["--replay", "x.json", "--url", "http://x"], "--replay shows what was seen"),
         ([ROOT / "examples"], "and one can be swept"),
         ([ROOT / "examples" / "02-no-load.yaml"], "a spec without a load"),
     ],

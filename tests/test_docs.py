@@ -187,12 +187,14 @@ def done(command: Command, folder: Path, url: str) -> Done:
     if verb in ("run", "bench") and specs and not any(OWN_SERVER in word for word in specs):
         words += ["--url", url]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    # pytest-xdist sets a width of its own.
+    inherited = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     process = subprocess.run(
         [sys.executable, "-m", "validator", verb, *words],
         capture_output=True,
         text=True,
         cwd=folder,
-        env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)},
+        env={**inherited, "PATH": path, "PYTHONPATH": str(ROOT)},
         timeout=60,
         check=False,
     )

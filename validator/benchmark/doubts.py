@@ -37,9 +37,18 @@ def client_bound(ledger: Ledger) -> str:
     return ""
 
 
+def lost_shares(ledger: Ledger) -> str:
+    """Say which shares of a load nobody knows the outcome of; nothing if all came home."""
+    client = ledger.get("client")
+    shares = client.get("lost") if isinstance(client, dict) else None
+    return "; ".join(map(str, shares)) if isinstance(shares, list) else ""
+
+
 def _reasons(axis: Axis, level: Level, ledger: Ledger) -> Iterator[tuple[str, str]]:
     if text := client_bound(ledger):
         yield "client", text
+    if lost := lost_shares(ledger):
+        yield "lost", f"part of the load is unknown: {lost}"
     if held := figure(ledger, "client.held_back"):
         yield "held", f"{held} requests were due and waited in the client for room"
     if unsent := figure(ledger, "client.unsent"):

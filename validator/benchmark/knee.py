@@ -67,7 +67,8 @@ def knee(bench: Bench) -> Knee:
     measured = [(level, values) for level, values in found if values]
     if len(measured) < FEWEST:
         least = f"{100 * SUCCEEDED:.0f} %"
-        why = f"{len(measured)} levels with at least {least} success: it takes {FEWEST}"
+        many = f"{len(measured)} level{'' if len(measured) == 1 else 's'}"
+        why = f"{many} with at least {least} success, and it takes {FEWEST}"
         return Knee(None, why)
     top, reached = max(measured, key=lambda one: statistics.median(one[1]))
     if top is measured[-1][0]:

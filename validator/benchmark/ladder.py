@@ -140,7 +140,9 @@ def settings(plan: LoadPlan, ladder: Ladder) -> dict[str, Json]:
     if isinstance(example.pacer, Arrivals):
         found["burstiness"] = example.pacer.burstiness
         found["room"] = example.concurrency
-    found["think"] = None if example.think is None else repr(example.think)
+    for name in ("think", "cancel", "abort_on"):
+        block = getattr(example, name)
+        found[name] = None if block is None else repr(block)
     found["slo_ms"] = None
     if plan.slo is not None:
         found["slo_ms"] = {name: 1000 * limit for name, limit in plan.slo.limits.items()}

@@ -94,9 +94,9 @@ class Level:
 
     @property
     def succeeded(self) -> float:
-        """The share of all requests of all runs that were ok."""
-        sent = self.total("sent")
-        return self.total("ok") / sent if sent else 0.0
+        """The share of all requests of all runs that were ok; those the client cut short apart."""
+        ok = self.total("ok")
+        return ok / (ok + self.total("failed")) if ok else 0.0
 
 
 def spread(values: Sequence[float]) -> float | None:

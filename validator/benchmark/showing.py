@@ -114,7 +114,8 @@ def _knee(found: Findings) -> str:
 
 def _results(found: Findings) -> Iterator[tuple[str, str]]:
     """Yield what follows from the sweep, each with its heading."""
-    yield "Knee", _knee(found)
+    if found.bench.levels:
+        yield "Knee", _knee(found)
     if found.best is not None:
         at, why = found.best.level, found.best.why
         yield "SLO", why if at is None else f"best at {found.bench.axis.named(at)}: {why}"
@@ -124,8 +125,10 @@ def _results(found: Findings) -> Iterator[tuple[str, str]]:
     if found.bench.stopped:
         yield "Stopped", f"at {found.bench.stopped}"
     if found.bench.interrupted:
-        done, asked = len(found.bench.levels), len(found.bench.planned)
-        yield "Interrupted", f"({found.bench.interrupted}) after {done} of {asked} levels"
+        done = sum(len(level.ledgers) for level in found.bench.levels)
+        asked = len(found.bench.planned) * found.bench.repeat
+        noun = "levels" if found.bench.repeat == 1 else "runs"
+        yield "Interrupted", f"({found.bench.interrupted}) after {done} of {asked} {noun}"
 
 
 def _head(bench: Bench) -> str:

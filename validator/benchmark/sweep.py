@@ -15,7 +15,7 @@ from validator.drivers import Remarking
 from validator.errors import ServerError
 from validator.ledger import ledger
 from validator.listener import Listener, Silent
-from validator.load import Collector, load
+from validator.load import Collector, Executor, load
 from validator.records.load import OK
 from validator.redaction import Redaction
 from validator.server import started
@@ -42,6 +42,7 @@ async def sweep(  # noqa: PLR0913 - what to sweep, how far, and whom to tell
     ladder: Ladder,
     *,
     keep_going: bool = False,
+    executor: Executor | None = None,
     timeout: float | None = None,  # noqa: ASYNC109 - what is done by then is returned
     listener: Listener | None = None,
     interrupt: asyncio.Event | None = None,
@@ -53,7 +54,7 @@ async def sweep(  # noqa: PLR0913 - what to sweep, how far, and whom to tell
     """
     began, now = time.monotonic(), datetime.now(UTC)
     seen = _Seen()
-    climb = _Climb(spec, one, ladder, seen, listener or Silent(), keep_going=keep_going)
+    climb = _Climb(spec, one, ladder, seen, listener or Silent(), executor, keep_going=keep_going)
     work = asyncio.create_task(climb.run())
     stop = asyncio.create_task((interrupt or asyncio.Event()).wait())
     try:
@@ -93,6 +94,7 @@ class _Climb:
     ladder: Ladder
     seen: _Seen
     listener: Listener
+    executor: Executor | None
     keep_going: bool
     first: int = 0
     """The index of the next request."""
@@ -120,7 +122,12 @@ class _Climb:
         self.listener.load(short, plan)
         self.listener.phase("load", long)
         collector = Collector()
-        result = await load(plan, on_exchange=self.listener.exchange, collector=collector)
+        result = await load(
+            plan,
+            on_exchange=self.listener.exchange,
+            collector=collector,
+            executor=self.executor,
+        )
         self.first += collector.count
         found = ledger(result)
         self.seen.ledgers.setdefault(level, []).append(found)

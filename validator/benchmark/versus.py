@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from validator.benchmark.doubts import client_bound
+from validator.benchmark.doubts import client_bound, lost_shares
 from validator.benchmark.records import METRICS, Bench, Level, Metric, figure, spread
 from validator.errors import UsageError
 from validator.values import Number, brief, show
@@ -136,6 +136,8 @@ def noise(was: Sequence[float], now: Sequence[float]) -> float | None:
 def _unsure(metric: Metric, *levels: Level) -> str:
     """Say why a difference means nothing; nothing if it may."""
     ledgers = [ledger for level in levels for ledger in level.ledgers]
+    if any(map(lost_shares, ledgers)):
+        return "shares lost"
     if metric.path != "success_rate" and any(map(client_bound, ledgers)):
         return "client late"
     name, _, quantile = metric.path.partition(".")
@@ -170,9 +172,18 @@ def _others(earlier: Bench, later: Bench) -> Iterator[str]:
         was, now = earlier.load.get(name), later.load.get(name)
         if was != now:
             yield f"other loads: {name} {brief(was)} → {brief(now)}"
+    processes = [sorted(_processes(bench)) for bench in (earlier, later)]
+    if processes[0] != processes[1]:
+        was, now = (", ".join(map(show, found)) or "?" for found in processes)
+        yield f"other clients: processes {was} → {now}"
     was_levels, now_levels = ({level.at for level in b.levels} for b in (earlier, later))
     yield from _of_one("earlier", earlier, was_levels - now_levels)
     yield from _of_one("later", later, now_levels - was_levels)
+
+
+def _processes(bench: Bench) -> set[float]:
+    ledgers = [ledger for level in bench.levels for ledger in level.ledgers]
+    return {n for one in ledgers if (n := figure(one, "client.processes")) is not None}
 
 
 def _of_one(which: str, bench: Bench, only: set[Number]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from validator.errors import UsageError
 from validator.verbs.base import INTERRUPTED, leave, verb
 from validator.verbs.flags import Flags
 from validator.verbs.output import chosen, console
-from validator.verbs.run import interruptible
+from validator.verbs.run import executor_for, interruptible
 from validator.verbs.specs import files, load
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from validator.spec.model import Load, Spec
     from validator.verbs.output import Output
 
+_OF_RUN = ("url", "variables", "settings", "reports", "processes", "dask")
 _SHARE = re.compile(r"(?P<number>\d+(\.\d+)?) ?%?", re.ASCII)
 
 
@@ -108,6 +109,15 @@ class _Asked:
     show_default=True,
     help="How many requests must meet the SLO for a level to be within it.",
 )
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Send the load from N processes of this machine.",
+)
+@click.option(
+    "--dask", metavar="ADDRESS|local:N", help="Send the load from the workers of a dask scheduler."
+)
 @click.option("--url", metavar="URL", help="Base URL of the target; a `server:` block is ignored.")
 @click.option("--var", "variables", metavar="NAME=VALUE", multiple=True, help="Set a variable.")
 @click.option(
@@ -142,16 +152,18 @@ def bench_command(  # noqa: PLR0913 - each is a flag
     from validator.benchmark.versus import compare
 
     flags = Flags(
-        **{name: given.pop(name) for name in ("url", "variables", "settings", "reports")},
+        **{name: given.pop(name) for name in _OF_RUN},
+        replay=replay,
         quiet=given["quiet"],
     )
+    executor_for(flags)  # flags that contradict each other are refused before anything is sent
     asked = _Asked(**given)
     if exit_code and against is None:
         raise UsageError("--exit-code: worse than what? Give an earlier sweep: --against FILE")
     output = chosen(flags.reports, FORMATS)
     earlier = None if against is None else read(against)
     if replay is not None:
-        if spec is not None or asked.sweeping:
+        if spec is not None or asked.sweeping or flags.url or flags.variables or flags.settings:
             raise UsageError(
                 "--replay shows what was seen; a SPEC, or how to sweep it, is not for it"
             )
@@ -201,6 +213,7 @@ def _swept(word: str, flags: Flags, asked: _Asked, earlier: Bench | None) -> Ben
                 one,
                 ladder,
                 keep_going=asked.keep_going,
+                executor=executor_for(flags),
                 timeout=asked.timeout,
                 listener=listener,
                 interrupt=stop,

@@ -43,7 +43,7 @@ def perform(paths: Sequence[Path], flags: Flags, url: str | None = None) -> int:
         raise UsageError("--record and --replay go with one spec")
     if flags.record and flags.replay:
         raise UsageError("--record keeps what a run sees, and --replay sees nothing new: give one")
-    _executor(flags)  # flags that contradict each other are refused before anything is read
+    executor_for(flags)  # flags that contradict each other are refused before anything is read
     if flags.record is not None:
         from validator.files import check_writable
 
@@ -81,7 +81,7 @@ def _baseline(flags: Flags, specs: Sequence[Spec]) -> list[Report]:
     return baseline
 
 
-def _executor(flags: Flags) -> Executor | None:
+def executor_for(flags: Flags) -> Executor | None:
     """Return what is to send the load, if not this process."""
     if flags.processes is None and flags.dask is None:
         return None
@@ -130,7 +130,7 @@ def watched(spec: Spec, flags: Flags) -> Recording:
 
     def go(listener: Any) -> Recording:
         return interruptible(
-            lambda stop: run(spec, listener=listener, interrupt=stop, executor=_executor(flags))
+            lambda stop: run(spec, listener=listener, interrupt=stop, executor=executor_for(flags))
         )
 
     if flags.quiet:
