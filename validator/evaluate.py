@@ -24,7 +24,7 @@ from validator.records.verdict import (
 )
 from validator.relation import relation, relation_during
 from validator.samples import Samples, Select, curve, subjects
-from validator.selector import Selector, family_of
+from validator.selector import Selector
 from validator.sight import Sight, gone_counter, reset_of, unaskable, unaskable_before
 from validator.spec.model import (
     About,
@@ -185,10 +185,9 @@ class Judge:
         asked = subject(matches, before, single=assertion.query.definite)
         if unasked := unaskable(assertion.query, matches, snapshot.document):
             return self._concluded(assertion, unasked)
+        if not matches:
+            asked = replace(asked, absence=self.sight.hint(assertion.query, snapshot.document))
         if isinstance(assertion.query, Selector):
-            if not matches and assertion.query.name:
-                hint = family_of(assertion.query.name, snapshot.document)
-                asked = replace(asked, absence=hint)
             asked = replace(asked, born_at=0)
             if unasked := unaskable_before(before):
                 return self._concluded(assertion, unasked)

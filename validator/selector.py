@@ -117,6 +117,17 @@ def without_label(path: str, label: str) -> tuple[str, str | None]:
     return rest, found[1]
 
 
+def names_in(document: Json) -> list[str]:
+    """Return the names of the series on a page, each once."""
+    return list(dict.fromkeys(name for name, _ in _samples(document, None)))
+
+
+def series_named(name: str, document: Json) -> tuple[str, int]:
+    """Return the first series of that name, and how many there are."""
+    found = Selector(name).select(document)
+    return (found[0].path if found else ""), len(found)
+
+
 def family_of(name: str, document: Json) -> str:
     """Say what to select instead, when *name* is no series but a family on this page.
 

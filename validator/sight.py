@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from validator.ledger import look, lost
+from validator.nearby import NOTHING, nearby
 from validator.query import Match, Query, compiled
 from validator.records.observation import Observations, Snapshot
 from validator.reference import Reference, UnresolvedError
@@ -24,6 +25,8 @@ class Sight:
     """Seconds that the load took."""
     _selected: dict[tuple[int, Query | Selector], tuple[Match, ...]] = field(default_factory=dict)
     _facts: Facts | None = None
+    _hints_left: int = 30
+    """To look for what is near costs time, and thirty hints tell enough."""
 
     def at(self, sample: Snapshot) -> Sight:
         """Return the same, as if *sample* were all that was seen after the load."""
@@ -51,6 +54,13 @@ class Sight:
         if key not in self._selected:
             self._selected[key] = query.select(document)
         return self._selected[key]
+
+    def hint(self, query: Query | Selector, document: Json) -> str:
+        """Say why *query* selects nothing from *document*, or nothing."""
+        if not self._hints_left:
+            return ""
+        self._hints_left -= 1
+        return nearby(query, document)
 
     def before(self, endpoint: str, query: Query | Selector) -> tuple[Match, ...] | Missing:
         """Return what *query* selected before the load, or why nobody knows."""
@@ -89,7 +99,8 @@ class Sight:
         if unasked := unaskable(query, matches, snapshot.document):
             raise UnresolvedError(f"{endpoint}: {unasked.note}")
         if not matches:
-            raise UnresolvedError(f"{endpoint}: nothing at {query}")
+            hint = self.hint(query, snapshot.document).removeprefix(NOTHING)
+            raise UnresolvedError(f"{endpoint}: nothing at {query}{hint}")
         return matches
 
 
