@@ -61,6 +61,11 @@ def test_latencies_count_from_when_a_request_was_due():
     assert client["late_ms"]["max"] > 0
 
 
+def test_all_that_wait_behind_the_one_that_found_no_room_are_held_back():
+    result = sent((Act.HANG,), 9, concurrency=3, timeout=0.1, pacer=rate(10**6))
+    assert result.held_back == 6  # three end at a time, and make room for three
+
+
 def test_a_closed_loop_is_never_late():
     client = ledger(sent((GOOD,), 3))["client"]
     assert client["late_ms"] == {"p50": None, "p99": None, "max": None}

@@ -207,6 +207,7 @@ class _Loop:
     async def opened(self) -> None:
         """Send each request when it is due, or as soon after that as there is room."""
         room = asyncio.Semaphore(len(self._share.among(self._plan.concurrency)))
+        found_room = -math.inf  # when the last one got some that had to wait for it
         async with asyncio.TaskGroup() as requests:
             for index in self._indices:
                 due = self._plan.due(index)
@@ -214,8 +215,11 @@ class _Loop:
                 if due >= self._ends or math.isinf(due):
                     return
                 await self._pause(due - self._clock())
-                self._found.held_back += room.locked()
+                waits = room.locked()
+                self._found.held_back += waits or due < found_room
                 has_room = await self._room_or_end(room)
+                if waits:
+                    found_room = self._clock()
                 if self._hopeless.is_set():
                     return
                 if not has_room or self._clock() >= self._ends:
