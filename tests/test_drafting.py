@@ -443,3 +443,19 @@ def test_percentiles_are_known_by_their_keys(key, found):
 )
 def test_the_words_of_a_name_do_not_depend_on_how_they_are_joined(name, same):
     assert words.words(name) == words.words(same)
+
+
+@pytest.mark.parametrize(
+    "name, found",
+    [
+        ("vllm:request_success_total", {"eq": "${load.ok}"}),
+        ("vllm:prompt_tokens_total", {"eq": "${load.tokens.prompt}"}),
+        ("vllm:generation_tokens_total", {"eq": "${load.tokens.completion}"}),
+        ("vllm:time_to_first_token_seconds_sum", {"gt": 0}),
+        ("vllm:time_to_first_token_seconds_count", {"eq": "${load.ok}"}),
+        ("tokens_total", {"gt": 0}),
+        ("request_failures_total", {"eq": "${load.failed}"}),
+    ],
+)
+def test_what_a_counter_may_count_is_guessed_by_its_name(name, found):
+    assert words.counted(name) == found

@@ -206,7 +206,7 @@ class Decider:
             yield Claim(Heading.CONSTANT, place, {"eq": values[0]})
         elif not self.evidence.loads and (counter or self._may_count(spot)):
             yield self._kind(spot)
-            wanted = _change(spot, {"eq": "${load.ok}"}, {})
+            wanted = _change(spot, words.counted(spot.name), {})
             yield Claim(Heading.SUGGESTED, place, wanted, remark="a counter, by its name")
         elif constant and not zero and self._is_configured(spot, named):
             yield Claim(Heading.CONSTANT, place, {"eq": values[0]})

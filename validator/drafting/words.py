@@ -71,6 +71,20 @@ def is_instant(name: str) -> bool:
     return bool(words(name) & _INSTANTS)
 
 
+def counted(name: str) -> dict[str, str | int]:
+    """Return by what a counter of this name may move under a load; by something, if none knows."""
+    found = words(name)
+    if found & DURATIONS and not found & {"count"}:
+        return {"gt": 0}  # a sum of times
+    if found & FAILURES:
+        return {"eq": "${load.failed}"}
+    if "tokens" not in found:
+        return {"eq": "${load.ok}"}
+    if found & PROMPT:
+        return {"eq": "${load.tokens.prompt}"}
+    return {"eq": "${load.tokens.completion}"} if found & COMPLETION else {"gt": 0}
+
+
 def is_runtime(name: str) -> bool:
     """Say whether a Prometheus metric is one of those that client libraries add by themselves."""
     return _RUNTIME.match(name) is not None
