@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -539,6 +540,19 @@ def test_a_reader_that_leaves_early_gets_no_traceback(recorded):
     assert b"Traceback" not in complaints
     assert b"Exception" not in complaints
     assert process.returncode in (0, 1)
+
+
+def test_a_reader_that_leaves_early_still_gets_its_files(recorded, tmp_path):
+    file = tmp_path / "report.json"
+    read, write = os.pipe()
+    os.close(read)
+    replay = [*COMMAND, "run", DASHBOARD, "--replay", str(recorded.file)]
+    with os.fdopen(write, "wb") as gone:
+        subprocess.run(
+            [*replay, "--report", f"json={file}"],
+            stdout=gone, stderr=subprocess.PIPE, env=environment(), check=False, timeout=60,
+        )  # fmt: skip
+    assert json.loads(file.read_text())["verdicts"]
 
 
 def test_a_full_disk_or_closed_stdout_is_no_traceback(recorded):

@@ -20,7 +20,7 @@ from hostile_http import drip, hostile, in_turn, never, redirect, reply
 from hostile_llm import DONE, ROLE, answer, delta, stream
 from scripted_server import CHAT, COUNTED, LOAD, Books, chat, document, judged, scripted, spec
 
-from validator import Status, run_async
+from validator import Status, UsageError, library, parse, run_async
 from validator.server import free_port
 
 PATIENT = "settle: {within: 8s, every: 100ms, stable_for: 300ms}"
@@ -731,3 +731,13 @@ def test_a_run_within_an_event_loop_can_be_interrupted_by_its_caller():
     recording = asyncio.run(once())
     assert recording.interrupted == "interrupted"
     assert recording.rounds[0].observations.after["counts"].error is not None
+
+
+def test_run_inside_an_event_loop_says_what_to_call_instead():
+    spec = parse("{version: 1, target: {url: 'http://127.0.0.1:1'}, endpoints: {a: {get: /a}}}")
+
+    async def notebook():
+        library.run(spec)
+
+    with pytest.raises(UsageError, match=r"await run_async\(spec\)"):
+        asyncio.run(notebook())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 from validator.conclusion import conclude
 from validator.errors import UsageError
 from validator.executors import loops
@@ -25,6 +28,9 @@ def run(
 
     The load is sent from this process, or from where *executor* sends it: `Processes(4)`.
     """
+    with suppress(RuntimeError):
+        asyncio.get_running_loop()
+        raise UsageError("an event loop is running here, as in a notebook: `await run_async(spec)`")
     return loops.run(run_async(spec, listener=listener, fail_on=fail_on, executor=executor))
 
 

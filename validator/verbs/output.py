@@ -60,22 +60,23 @@ def chosen(words: Sequence[str], formats: Collection[str] | None = None) -> Outp
 
 
 def show(reports: list[Report], output: Output, detail: Detail) -> None:
-    """Draw the tables, and write every report that was chosen."""
+    """Write every report that was chosen, and draw the tables."""
     from validator.files import write
     from validator.reporters import REPORTERS
     from validator.reporters.table import tables
 
-    # A report on stdout is for a program; what people read then goes where progress went.
-    screen = console(stderr=output.to_stdout is not None)
-    screen.print(tables(reports, screen.width, detail, bars=screen.encoding.startswith("utf")))
-    if output.to_stdout is not None:
-        click.echo(REPORTERS[output.to_stdout](reports), nl=False)
+    # Files come first: who reads our output may leave in the middle, as `head` does.
     unwritten: list[UsageError] = []
     for name, path in output.to_files:
         try:
             write(path, REPORTERS[name](reports))
         except UsageError as error:  # the others are not lost with it
             unwritten.append(error)
+    # A report on stdout is for a program; what people read then goes where progress went.
+    screen = console(stderr=output.to_stdout is not None)
+    screen.print(tables(reports, screen.width, detail, bars=screen.encoding.startswith("utf")))
+    if output.to_stdout is not None:
+        click.echo(REPORTERS[output.to_stdout](reports), nl=False)
     if unwritten:
         raise unwritten[0]
 
