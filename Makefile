@@ -1,7 +1,7 @@
 # The verbs of this project, each one command; people, pre-commit and CI use the same.
 PYTHON ?= python
 
-.PHONY: install format lint types test cov bench docs all help
+.PHONY: install format lint types test cov bench docs site all help
 
 install:  ## install for development, into the active environment
 	$(PYTHON) -m pip install -e '.[dev]'
@@ -26,6 +26,9 @@ bench:  ## measure what must stay fast
 
 docs:  ## check that the generated pages are up to date
 	$(PYTHON) docs/build.py --check
+
+site:  ## build the documentation into site/ (needs the extra docs)
+	$(PYTHON) -m mkdocs build --strict
 
 all: lint types test docs  ## everything that CI asks for
 

@@ -33,6 +33,7 @@ from validator.verbs import VERBS
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
 README = PAGES[0]
+CI_README = ROOT / "examples" / "ci" / "README.md"
 
 A_LOAD = "{model: m, requests: 1, prompts: [hi]}"
 SPEC_PARTS = {
@@ -149,6 +150,12 @@ class Command:
     def __str__(self) -> str:
         return f"{self.block}: {self.text}"
 
+    @property
+    def offline(self) -> bool:
+        """Whether it needs no server."""
+        program, verb, *_ = self.text.split()
+        return program == "validator" and verb in OFFLINE
+
 
 @dataclass(frozen=True)
 class Done:
@@ -164,7 +171,7 @@ def commands_of(block: Block) -> Iterator[Command]:
         text, _, comment = line.partition("  # ")
         stated = re.search(r"exit (\d+)", comment)
         for part in map(str.strip, text.split("&&")):
-            if part.startswith("validator ") and "needs" not in comment:
+            if part.startswith(("validator ", "pytest --validator ")) and "needs" not in comment:
                 yield Command(block, part, int(stated[1]) if stated else 0)
 
 
@@ -175,22 +182,32 @@ COMMANDS = [command for scenario in SCENARIOS for command in scenario]
 def in_order(scenario: list[Command], folder: Path) -> dict[Command, Done]:
     """Run the commands of one block, one after another, with a demo server of their own."""
     shutil.copytree(ROOT / "examples", folder / "examples")
-    if all(command.text.split()[1] in OFFLINE for command in scenario):
+    for block in blocks_of(scenario[0].block.page):  # a spec that begins with its name is saved
+        if named := re.match(r"# (\S+\.yaml)\n", block.text):
+            (folder / named[1]).write_text(block.text, encoding="utf-8")
+    if all(command.offline for command in scenario):
         return {command: done(command, folder, "") for command in scenario}
     with demo() as url:
         return {command: done(command, folder, url) for command in scenario}
 
 
 def done(command: Command, folder: Path, url: str) -> Done:
-    _, verb, *words = shlex.split(command.text)
+    program, verb, *words = shlex.split(command.text)
+    if program == "pytest":
+        words = [verb, *(word.replace("http://localhost:8000", url) for word in words)]
+        return finished([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words], folder)
     specs = [word for word in words if word.endswith(".yaml")]
     if verb in ("run", "bench") and specs and not any(OWN_SERVER in word for word in specs):
         words += ["--url", url]
+    return finished([sys.executable, "-m", "validator", verb, *words], folder)
+
+
+def finished(words: list[str], folder: Path) -> Done:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     # pytest-xdist sets a width of its own.
     inherited = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     process = subprocess.run(
-        [sys.executable, "-m", "validator", verb, *words],
+        words,
         capture_output=True,
         text=True,
         cwd=folder,
@@ -304,7 +321,7 @@ def test_a_stale_document_is_named_and_written_anew(
     assert build.main(["--check"]) == 0
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, CI_README], ids=lambda page: page.name)
 def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     for link in re.findall(r"\]\(([^)\s]+)\)", text):
@@ -320,6 +337,26 @@ def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
 def anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+# The site
+
+
+def test_every_page_is_in_the_navigation_of_the_site() -> None:
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    named = re.findall(r"^ +- .+: (\S+\.md)$", text.partition("\nnav:\n")[2], re.MULTILINE)
+    pages = {page.name for page in PAGES} - {"README.md"}
+    assert sorted(named) == sorted({*pages, "index.md", "examples.md"})
+
+
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    pytest.importorskip("material", reason="needs the extra docs")
+    words = ["-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
+    built = finished([sys.executable, *words], ROOT)
+    assert built.code == 0, built.complaints
+    assert (tmp_path / "site" / "examples" / "ci" / ".gitlab-ci.yml").is_file()
+    tutorial = (tmp_path / "site" / "tutorial.html").read_text(encoding="utf-8")
+    assert 'href="library.html#in-pytest"' in tutorial
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
