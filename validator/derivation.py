@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, assert_never
@@ -168,7 +169,10 @@ def _by_histogram(measure: Measure, items: tuple[Item, ...]) -> tuple[Item, ...]
             number = measure.of(counts)
         except ValueError as error:
             return Answer(Holding.UNFIT, "no histogram", f"{error}, at {path}")
-        found.append(Item(path, number, f"{measure.noun} {show(number)}"))
+        text = show(number)
+        if math.isinf(number):
+            text = f"above {show(max(b for b, _ in counts if math.isfinite(b)))}, the last bound"
+        found.append(Item(path, number, f"{measure.noun} {text}"))
     return tuple(found)
 
 

@@ -38,13 +38,32 @@ def histogram_quantile(q: float, buckets: Iterable[Bucket]) -> float | None:
     return start + (bounds[index] - start) * ((rank - below) / (counts[index] - below))
 
 
+def is_beyond(q: float, buckets: Iterable[Bucket]) -> bool:
+    """Say whether the quantile lies above every finite bound, nobody knows how far."""
+    _, counts = _cumulative(buckets)
+    return len(counts) == 1 or counts[-2] < q * counts[-1] or counts[-2] <= 0
+
+
+def check_cumulative(buckets: Iterable[Bucket]) -> None:
+    """Raise ValueError when a bucket holds less than the one below it."""
+    for (low, below), (high, count) in itertools.pairwise(sorted(_added(buckets).items())):
+        if count < below:
+            at = "+Inf" if math.isinf(high) else f"{high:g}"
+            raise ValueError(f"not cumulative: {count:g} at le={at}, {below:g} at le={low:g}")
+
+
 def _cumulative(buckets: Iterable[Bucket]) -> tuple[list[float], list[float]]:
+    added = _added(buckets)
+    bounds = sorted(added)
+    if not bounds or not math.isinf(bounds[-1]):
+        raise ValueError("no +Inf bucket")
+    return bounds, list(itertools.accumulate((added[bound] for bound in bounds), max))
+
+
+def _added(buckets: Iterable[Bucket]) -> dict[float, float]:
     added: dict[float, float] = {}
     for bound, count in buckets:
         if not math.isfinite(count) or math.isnan(bound):
             raise ValueError("a bucket's bound or count is not a number")
         added[bound] = added.get(bound, 0.0) + count
-    bounds = sorted(added)
-    if not bounds or not math.isinf(bounds[-1]):
-        raise ValueError("no +Inf bucket")
-    return bounds, list(itertools.accumulate((added[bound] for bound in bounds), max))
+    return added

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from validator.arguments import NUMBER, Form, given
-from validator.histogram import Bucket, histogram_quantile
+from validator.histogram import Bucket, check_cumulative, histogram_quantile, is_beyond
 from validator.measures.base import Measure, Reach, measure
 from validator.values import Json, Number
 
@@ -28,6 +29,8 @@ class HistogramQuantile(Measure):
     """The quantile `q` that the buckets of a histogram imply, as Prometheus estimates it.
 
     Select the `_bucket` series. Within `delta` it is the quantile of this load's observations.
+    Where Prometheus makes do, this does not: a quantile in the `+Inf` bucket is above every bound,
+    and buckets that are not cumulative have none.
 
     ```yaml
     - metric: http_request_duration_seconds_bucket
@@ -43,4 +46,5 @@ class HistogramQuantile(Measure):
         found = histogram_quantile(self.q, subject)
         if found is None:
             raise ValueError("nothing was observed")
-        return found
+        check_cumulative(subject)
+        return math.inf if is_beyond(self.q, subject) else found
