@@ -260,6 +260,15 @@ def test_the_python_of_the_readme_runs(
 # The README
 
 
+def test_the_pictures_fetch_nothing_and_are_small() -> None:
+    pictures = re.findall(r"!\[.+\]\((\S+)\)", README.read_text(encoding="utf-8"))
+    assert {Path(picture).suffix for picture in pictures} == {".svg", ".png"}
+    for picture in pictures:
+        content = (ROOT / picture).read_bytes()
+        assert len(content) < 150_000
+        assert not re.search(rb"(?:url\(|href=|src=)[\"']?(?:https?:)?//", content)
+
+
 def test_the_readme_begins_with_a_sentence_a_spec_a_command_a_table_and_exit_codes() -> None:
     text = README.read_text(encoding="utf-8")
     first_screen = text.partition("\n## ")[0]
@@ -276,8 +285,8 @@ def test_the_readme_gives_each_way_in_as_one_command_in_its_own_block(command: s
     assert [b.text for b in blocks_of(README)].count(f"{command}\n") == 1
 
 
-def test_the_readme_names_every_flag_of_run() -> None:
-    text = README.read_text(encoding="utf-8")
+def test_the_page_of_the_command_line_names_every_flag_of_run() -> None:
+    text = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
     options = [o for o in VERBS["run"].params if o.param_type_name == "option"]
     flags = [flag for option in options for flag in option.opts if flag.startswith("--")]
     assert [flag for flag in flags if f"`{flag}" not in text] == []
