@@ -30,7 +30,7 @@ from validator.subject import (
     nothing,
     shown,
 )
-from validator.values import Json, brief, kind
+from validator.values import Json, brief, kind, same
 
 _ROUNDED = 10**21
 """Integers from here on are shown in scientific notation."""
@@ -172,7 +172,9 @@ def _together(predicate: Predicate, about: Subject) -> Answer:
     if not predicate.fits(elements):
         return Answer(Holding.UNFIT, shown, predicate.explain(elements))
     if predicate.holds(elements):
-        return Answer(Holding.YES, shown, notes_of(about))
+        # Samples that are all the same show that nothing moved, and not in which order.
+        idle = about.span is not None and all(same(e, elements[0]) for e in elements)
+        return Answer(Holding.YES, shown, notes_of(about), vacuous=idle)
     return Answer(Holding.NO, shown, predicate.explain(elements))
 
 
@@ -241,11 +243,19 @@ def _quantify(quantifier: Quantifier, inner: Condition, about: Subject, facts: F
         case _:
             assert_never(quantifier)
     if not bad:
-        idle = quantifier is Quantifier.EACH and all(a.vacuous for a in answers)
+        meant = Holding.NO if quantifier is Quantifier.NONE else Holding.YES
+        idle = all(map(_is_idle, (a for a in answers if a.holding is meant)))
         return Answer(Holding.YES, shown(about), notes_of(about), vacuous=idle)
     speaker = answers[bad[0]]
     place = f"at {about.items[bad[0]].path}; {tail}" if total > 1 else ""
     return replace(speaker, holding=verdict, note="; ".join(n for n in (speaker.note, place) if n))
+
+
+def _is_idle(found: Answer) -> bool:
+    """Say whether an answer to a quantifier shows nothing, such as a no about what stood still."""
+    moved = found.change
+    still = moved is not None and moved.before == moved.after
+    return found.vacuous or (still and found.holding is Holding.NO)
 
 
 def _alone(about: Subject, item: Item) -> Subject:

@@ -44,9 +44,17 @@ def relation(assertion: ExprAssertion, sight: Sight) -> Answer:
     except ExpressionError as error:
         return Answer(Holding.UNDECIDABLE, _values(values), str(error))
     holding = Holding.YES if holds else Holding.NO
-    idle = _all_zero(values) and not _has_moved(assertion, sight)
+    still = _all_zero(values) or _is_still(assertion, values)
+    idle = still and not _has_moved(assertion, sight)
     vacuous = holds and (idle or _is_settled(assertion, values))
     return Answer(holding, _values(values), vacuous=vacuous)
+
+
+def _is_still(assertion: ExprAssertion, values: Mapping[str, Json]) -> bool:
+    """Say whether the relation is about changes, and nothing has changed."""
+    asked = [t for t in assertion.expression.terms if t.name != "load"]
+    phases = {term.phase for term in asked}
+    return phases == {"delta"} and _all_zero({t.text: values[t.text] for t in asked})
 
 
 def _is_settled(assertion: ExprAssertion, values: Mapping[str, Json]) -> bool:
