@@ -504,6 +504,10 @@ def test_the_tables_fit_into_80_columns():
     assert max(map(len, text.splitlines())) <= 80
 
 
+def test_one_failure_in_very_many_is_not_rounded_away():
+    assert " 99.9 % " in told_of(bench_of({1: [run_of(9, 9, sent=100_000, ok=99_999)]}))
+
+
 def test_findings_are_told_in_words():
     found = server(4)
     late = Level(8, (run_of(20, 200, client={"cpu_share": 0.97}),))
@@ -614,6 +618,17 @@ def test_a_sweep_of_a_target_that_does_not_answer_stops_and_says_so():
     assert stubborn.returncode == 1
     assert "2 levels of concurrency" in stubborn.stdout
     assert "the warmup failed: all 10" in stubborn.stdout
+
+
+def test_one_report_that_cannot_be_written_does_not_take_the_others_with_it(tmp_path):
+    file, more = tmp_path / "sweep.json", tmp_path / "sweep.csv"
+    file.write_text(written(Findings.of(server(4), 0.9)), encoding="utf-8")
+    found = validator(
+        "bench", "--replay", file, "--report", "markdown=/dev/full", "--report", f"csv={more}"
+    )
+    assert (found.returncode, "Knee" in found.stdout) == (2, True)
+    assert found.stderr.startswith("error: /dev/full: cannot be written")
+    assert more.exists()
 
 
 def test_showing_a_sweep_loads_nothing_that_only_a_load_needs(tmp_path):

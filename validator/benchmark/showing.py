@@ -44,7 +44,10 @@ def _number(value: float | None) -> str:
 def _percent(value: float | None, sign: str = "") -> str:
     if value is None:
         return "–"
-    return f"{sign}{show(round(100 * value, 1))} %"
+    shown = round(100 * value, 1)
+    if value < 1 and shown == 100:  # noqa: PLR2004 - percent
+        shown = 99.9  # one failure in a million is not none
+    return f"{sign}{show(shown)} %"
 
 
 def _told(metric: Metric, value: float | None) -> str:
@@ -116,7 +119,7 @@ def _results(found: Findings) -> Iterator[tuple[str, str]]:
     """Yield what follows from the sweep, each with its heading."""
     if found.bench.levels:
         yield "Knee", _knee(found)
-    if found.best is not None:
+    if found.best is not None and found.bench.levels:
         at, why = found.best.level, found.best.why
         yield "SLO", why if at is None else f"best at {found.bench.axis.named(at)}: {why}"
     for at, reasons in found.doubts.items():

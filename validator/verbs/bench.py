@@ -12,11 +12,13 @@ import click
 from validator.errors import UsageError
 from validator.verbs.base import INTERRUPTED, leave, verb
 from validator.verbs.flags import Flags
-from validator.verbs.output import chosen, console
+from validator.verbs.output import chosen, console, deliver
 from validator.verbs.run import executor_for, interruptible
 from validator.verbs.specs import files, load
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from validator.benchmark.findings import Findings
     from validator.benchmark.ladder import Ladder
     from validator.benchmark.records import Axis, Bench
@@ -185,15 +187,12 @@ def bench_command(  # noqa: PLR0913 - each is a flag
 
 def _show(found: Findings, output: Output, *, quiet: bool) -> None:
     from validator.benchmark.showing import FORMATS, lines
-    from validator.files import write
 
-    screen = console(stderr=output.to_stdout is not None)
-    for text, style in lines(found, screen.width, quiet=quiet):
-        screen.print(text, style=style, markup=False, soft_wrap=True)
-    if output.to_stdout is not None:
-        click.echo(FORMATS[output.to_stdout](found), nl=False)
-    for name, path in output.to_files:
-        write(path, FORMATS[name](found))
+    def draw(screen: Console) -> None:
+        for text, style in lines(found, screen.width, quiet=quiet):
+            screen.print(text, style=style, markup=False, soft_wrap=True)
+
+    deliver(output, lambda name: FORMATS[name](found), draw)
 
 
 def _swept(word: str, flags: Flags, asked: _Asked, earlier: Bench | None) -> Bench:

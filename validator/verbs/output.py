@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,22 +61,30 @@ def chosen(words: Sequence[str], formats: Collection[str] | None = None) -> Outp
 
 def show(reports: list[Report], output: Output, detail: Detail) -> None:
     """Write every report that was chosen, and draw the tables."""
-    from validator.files import write
     from validator.reporters import REPORTERS
     from validator.reporters.table import tables
+
+    def draw(screen: Console) -> None:
+        screen.print(tables(reports, screen.width, detail, bars=screen.encoding.startswith("utf")))
+
+    deliver(output, lambda name: REPORTERS[name](reports), draw)
+
+
+def deliver(output: Output, render: Callable[[str], str], draw: Callable[[Console], None]) -> None:
+    """Write every report that was chosen, as *render* makes it of the name of its format."""
+    from validator.files import write
 
     # Files come first: who reads our output may leave in the middle, as `head` does.
     unwritten: list[UsageError] = []
     for name, path in output.to_files:
         try:
-            write(path, REPORTERS[name](reports))
+            write(path, render(name))
         except UsageError as error:  # the others are not lost with it
             unwritten.append(error)
     # A report on stdout is for a program; what people read then goes where progress went.
-    screen = console(stderr=output.to_stdout is not None)
-    screen.print(tables(reports, screen.width, detail, bars=screen.encoding.startswith("utf")))
+    draw(console(stderr=output.to_stdout is not None))
     if output.to_stdout is not None:
-        click.echo(REPORTERS[output.to_stdout](reports), nl=False)
+        click.echo(render(output.to_stdout), nl=False)
     if unwritten:
         raise unwritten[0]
 
