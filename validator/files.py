@@ -1,12 +1,26 @@
-"""Files written whole or not at all."""
+"""Files read up to a bound, and written whole or not at all."""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tempfile
 from pathlib import Path
 
 from validator.errors import UsageError
+
+
+def read(path: Path, most: int) -> bytes:
+    """Return what is in a file; raise `OSError` also when that is more than *most* bytes."""
+    with path.open("rb") as file:
+        about = os.fstat(file.fileno())
+        # What is no regular file has no size, and /dev/zero has no end either.
+        sized = stat.S_ISREG(about.st_mode)
+        found = b"" if about.st_size > most else file.read(-1 if sized else most + 1)
+    if max(about.st_size, len(found)) > most:
+        raise OSError(errno.EFBIG, f"larger than {most // 2**20} MiB", str(path))
+    return found
 
 
 def check_writable(path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from validator import files
 from validator.errors import UsageError
 from validator.records.observation import Observations, Progress, Settled, Snapshot, Unreadable
 from validator.records.recording import Recording, Round
@@ -92,9 +93,7 @@ def read(file: str | Path) -> Recording:
     """Return the recording in *file*; raise `UsageError` when there is none."""
     path = Path(file)
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise UsageError(f"{path}: larger than 1 GiB")
-        document = json.loads(path.read_bytes())
+        document = json.loads(files.read(path, _MOST_BYTES))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from validator import files
 from validator.benchmark.findings import Findings
 from validator.benchmark.knee import power
 from validator.benchmark.records import METRICS, Axis, Bench, Ledger, Level
@@ -109,9 +110,8 @@ def read(file: str | Path) -> Bench:
     """Return the sweep in *file*; raise `UsageError` when there is none."""
     path = Path(file)
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise UsageError(f"{path}: larger than 256 MiB")
-        found = json.loads(path.read_bytes(), parse_int=_integer, parse_constant=_no_number)
+        text = files.read(path, _MOST_BYTES)
+        found = json.loads(text, parse_int=_integer, parse_constant=_no_number)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:

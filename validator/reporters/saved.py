@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from validator import files
 from validator.errors import UsageError
 from validator.records.chart import By, Chart, Form, Series
 from validator.records.observation import Settled
@@ -27,9 +28,8 @@ def read(file: str | Path) -> list[Report]:
     """Return the reports in *file*, one per run; raise `UsageError` when there are none."""
     path = Path(file)
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise UsageError(f"{path}: larger than 1 GiB")
-        document = json.loads(path.read_bytes(), parse_int=_integer, parse_constant=_no_number)
+        text = files.read(path, _MOST_BYTES)
+        document = json.loads(text, parse_int=_integer, parse_constant=_no_number)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:

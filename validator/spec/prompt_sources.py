@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Final
 
+from validator import files
 from validator.drivers.prompts import Prompts, Shuffled, Synthetic
 from validator.errors import Problems
 from validator.source import Node
@@ -101,10 +102,7 @@ def _lines(
     path = folder / name
     place = node.at(key) or node
     try:
-        if path.stat().st_size > MOST_BYTES:
-            problems.add(f"{path}: larger than {MOST_BYTES // 1024 // 1024} MiB", place.span)
-            return []
-        text = path.read_text(encoding="utf-8-sig")
+        text = files.read(path, MOST_BYTES).decode("utf-8-sig")
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         problems.add(f"{path}: {why or error}", place.span, "the path is relative to the spec")

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from validator import files
 from validator.arguments import FromFile
 from validator.errors import Problems
 from validator.measures import MEASURES
@@ -67,11 +68,7 @@ class SchemaFiles:
     def _file(self, node: Node, name: str, folder: Path) -> FromFile | None:
         path = folder / name
         try:
-            if path.stat().st_size > MAX_BYTES:
-                size = f"{MAX_BYTES // 1024 // 1024} MiB"
-                self.problems.add(f"{path}: larger than {size}", node.span)
-                return None
-            text = path.read_text(encoding="utf-8-sig")
+            text = files.read(path, MAX_BYTES).decode("utf-8-sig")
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
             hint = "the path is relative to this file"
