@@ -66,7 +66,8 @@ def _complain(model: type[Written], detail: ErrorDetails, root: Node, problems: 
             span = _inside(node.span, getattr(detail["ctx"]["error"], "at", None))
             problems.add(f"{named}{text}", span, hint)
         case other:
-            wanted = _WANTED.get(other, detail["msg"])
+            words = detail.get("ctx", {}).get("expected", detail["msg"])
+            wanted = _WANTED.get(other, words)
             if isinstance(found, Reference):
                 text = f"{named}expected {wanted}, which must be known before the load"
             else:
