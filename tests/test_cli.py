@@ -555,6 +555,20 @@ def test_a_reader_that_leaves_early_still_gets_its_files(recorded, tmp_path):
     assert json.loads(file.read_text())["verdicts"]
 
 
+@pytest.mark.parametrize("verb", ["run --replay {}", "run --record {}", "report {}"])
+def test_no_report_overwrites_what_it_is_made_of(verb, recorded, tmp_path):
+    file = tmp_path / "run.json"
+    file.write_bytes(recorded.file.read_bytes())
+    words = [word.format(file) for word in verb.split()]
+    spec = [DASHBOARD] if words[0] == "run" else []
+    done = validator(*words, *spec, "--report", f"json={file}")
+    assert done.returncode == 2
+    assert done.stderr.strip().endswith(
+        "run.json: a report would overwrite it; give it another name"
+    )
+    assert file.read_bytes() == recorded.file.read_bytes()
+
+
 def test_a_full_disk_or_closed_stdout_is_no_traceback(recorded):
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full on this system")

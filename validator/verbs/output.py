@@ -59,6 +59,12 @@ def chosen(words: Sequence[str], formats: Collection[str] | None = None) -> Outp
     return output
 
 
+def check_apart(output: Output, flag: str, file: str | None) -> None:
+    """Raise `UsageError` when a report would go where *file* is, which *flag* names."""
+    if file is not None and any(Path(file).resolve() == p.resolve() for _, p in output.to_files):
+        raise UsageError(f"{flag}{file}: a report would overwrite it; give it another name")
+
+
 def show(reports: list[Report], output: Output, detail: Detail) -> None:
     """Write every report that was chosen, and draw the tables."""
     from validator.reporters import REPORTERS

@@ -6,7 +6,7 @@ import click
 
 from validator.verbs.base import verb
 from validator.verbs.flags import detail, shown_flags
-from validator.verbs.output import chosen, show
+from validator.verbs.output import check_apart, chosen, show
 
 
 @verb("report")
@@ -23,5 +23,7 @@ def report_command(
     from validator.reporters.saved import read
 
     output, wanted = chosen(reports), detail(quiet=quiet, verbose=verbose)
+    for file in files:
+        check_apart(output, "", file)
     runs = [run for file in files for run in read(file)]
     show(runs, output, wanted)

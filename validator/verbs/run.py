@@ -11,7 +11,7 @@ import click
 from validator.errors import UsageError
 from validator.verbs.base import INTERRUPTED, leave, verb
 from validator.verbs.flags import NEW, VACUOUS, Flags, run_flags
-from validator.verbs.output import chosen, console, show
+from validator.verbs.output import check_apart, chosen, console, show
 from validator.verbs.specs import files, loaded
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def perform(paths: Sequence[Path], flags: Flags, url: str | None = None) -> int:
         raise UsageError("--record and --replay go with one spec")
     if flags.record and flags.replay:
         raise UsageError("--record keeps what a run sees, and --replay sees nothing new: give one")
+    check_apart(output, "--record ", flags.record)
+    check_apart(output, "--replay ", flags.replay)
     executor_for(flags)  # flags that contradict each other are refused before anything is read
     if flags.record is not None:
         from validator.files import check_writable
