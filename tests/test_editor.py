@@ -68,8 +68,8 @@ def test_a_wheel_holds_the_schemas_where_its_specs_look_for_them(tmp_path: Path)
     wheel = next(hatchling.WheelBuilder(str(ROOT)).build(directory=str(tmp_path)))
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-        assert archive.read("validator/docs/spec.schema.json").decode() == spec_schema()
-        assert archive.read("validator/docs/suite.schema.json").decode() == suite_schema()
+        for file in SCHEMAS.glob("*.schema.json"):
+            assert archive.read(f"validator/docs/{file.name}") == file.read_bytes()
         for name in names:
             if name.startswith("validator/specs/") and name.endswith(".yaml"):
                 found = re.search(r"\$schema=(\S+)", archive.read(name).decode())
