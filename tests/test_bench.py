@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import signal
 import statistics
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from command_line import COMMAND, environment, validator
@@ -648,7 +650,8 @@ def test_showing_a_sweep_loads_nothing_that_only_a_load_needs(tmp_path):
 
 def test_the_server_of_a_spec_is_started_and_stopped():
     own = ROOT / "examples" / "07-server.yaml"
-    found = validator("bench", own, "--concurrency", "1,2", "--requests", "4")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    found = validator("bench", own, "--concurrency", "1,2", "--requests", "4", env={"PATH": path})
     assert found.returncode == 0, found.stderr
     assert "starting" in found.stderr
 

@@ -24,7 +24,13 @@ from validator.spec.model import Endpoint, Target
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 
 
+WITHIN = 60.0
+"""Seconds that a busy machine may take for what takes milliseconds."""
+
+
 def fetch(script, count=None, seconds=None, **options):
+    options = {"timeout": WITHIN, **options}
+
     async def once():
         async with hostile({"/x": script}) as server, session() as client:
             probe = HttpProbe(client, f"{server.url}/x", collect=Collect(count, seconds), **options)
@@ -37,7 +43,7 @@ def refusal(script, count=None, seconds=None, **options):
     began = time.monotonic()
     with pytest.raises(ProbeError) as refused:
         fetch(script, count, seconds, **options)
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < WITHIN / 2
     return refused.value.cause, str(refused.value)
 
 
@@ -49,7 +55,7 @@ def test_so_many_events_are_taken_and_no_more():
 def test_events_are_taken_for_so_long():
     began = time.monotonic()
     assert fetch(never(STREAM + b"data: 1\n\ndata: 2"), seconds=0.2).body == b"data: 1\n\ndata: 2"
-    assert 0.2 <= time.monotonic() - began < 2
+    assert 0.2 <= time.monotonic() - began < WITHIN / 2
 
 
 def test_silence_for_so_long_is_nothing_to_judge():

@@ -102,7 +102,7 @@ def test_cancelling_stops_every_worker_and_keeps_what_there_was():
 
     run(main)
     document = ledger(collector.result())
-    assert document["outcomes"] == {"ok": 2, "cancelled": 2}
+    assert document["outcomes"] == {"ok": 2, "interrupted": 2}
     assert document["client"]["lost"] == []
 
 

@@ -63,6 +63,8 @@ def area(curve, until):
 
 
 @given(curves, values, st.floats(0, 600))
+@example(Stages(0, ((1, 1), (0, 0))), 1, 0)
+@example(Stages(0, ((1, 1), (1, 0))), 1, 0)
 def test_a_level_is_reached_at_the_first_moment_that_has_it(curve, level, since):
     second = curve.reaches(level, since)
     if second is None:

@@ -68,7 +68,7 @@ class Stages:
             now = low + (high - low) * (here - begin) / length
             if now >= level:
                 return here
-            if high >= level:
+            if high > level:  # at its end only when no step down stands there: the next piece says
                 return max(here, begin + length * (level - low) / (high - low))
         raise AssertionError("the last piece has no end")
 
