@@ -27,8 +27,9 @@ from validator.benchmark.findings import Findings
 from validator.benchmark.knee import best, knee, power
 from validator.benchmark.ladder import Ladder, default, warming
 from validator.benchmark.records import METRICS, Axis, Bench, Level, spread
+from validator.benchmark.reports import markdown, table
 from validator.benchmark.saved import document, read, written
-from validator.benchmark.showing import lines, markdown, table
+from validator.benchmark.showing import lines
 from validator.benchmark.sweep import hopeless
 from validator.benchmark.versus import SAMPLES, Verdict, compare, judged
 from validator.errors import UsageError

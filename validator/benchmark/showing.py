@@ -1,15 +1,12 @@
-"""A sweep as people read it: lines for a terminal of 80 columns, Markdown, and CSV."""
+"""A sweep as people read it: what there is to say, and lines for a terminal of 80 columns."""
 
 from __future__ import annotations
 
-import csv
-import io
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
 from validator import duration
-from validator.benchmark import saved
 from validator.benchmark.findings import Findings
 from validator.benchmark.knee import mean_latency
 from validator.benchmark.records import BY_PATH, METRICS, Bench, Level, Metric, figure
@@ -54,7 +51,7 @@ def _told(metric: Metric, value: float | None) -> str:
     return _percent(value) if metric.share else _number(value)
 
 
-def _amounts(found: Findings) -> Iterator[Row]:
+def amounts(found: Findings) -> Iterator[Row]:
     """Yield the table of how much was sent and came back."""
     bench = found.bench
     good = any(level.values(BY_PATH["goodput.share"]) for level in bench.levels)
@@ -79,7 +76,7 @@ def _amounts(found: Findings) -> Iterator[Row]:
         yield tuple(row)
 
 
-def _times(found: Findings) -> Iterator[Row]:
+def times(found: Findings) -> Iterator[Row]:
     """Yield the table of latencies, in ms."""
     metrics = [m for m in METRICS if "_ms." in m.path]
     shown = [m for m in metrics if any(level.values(m) for level in found.bench.levels)]
@@ -115,7 +112,7 @@ def _knee(found: Findings) -> str:
     return text
 
 
-def _results(found: Findings) -> Iterator[tuple[str, str]]:
+def results(found: Findings) -> Iterator[tuple[str, str]]:
     """Yield what follows from the sweep, each with its heading."""
     if found.bench.levels:
         yield "Knee", _knee(found)
@@ -134,13 +131,15 @@ def _results(found: Findings) -> Iterator[tuple[str, str]]:
         yield "Interrupted", f"({found.bench.interrupted}) after {done} of {asked} {noun}"
 
 
-def _head(bench: Bench) -> str:
+def heading(bench: Bench) -> str:
+    """Return how much was swept, in one line."""
     each = f", each {bench.repeat} times, the median shown" if bench.repeat > 1 else ""
     many = f"{len(bench.levels)} level{'' if len(bench.levels) == 1 else 's'} of {bench.axis.value}"
     return f"{many}{each}, in {duration.written(bench.elapsed)}; times in ms"
 
 
-def _summary(comparison: Comparison) -> str:
+def summary(comparison: Comparison) -> str:
+    """Return how many changes there are of each kind."""
     counts = dict.fromkeys(Verdict, 0)
     for change in comparison.changes:
         counts[change.verdict] += 1
@@ -151,7 +150,8 @@ def _summary(comparison: Comparison) -> str:
     return f"{told}; tolerance {_percent(comparison.tolerance)}"
 
 
-def _change(change: Change) -> Row:
+def changed(change: Change) -> Row:
+    """Return the row of one change."""
     ratio = change.ratio
     return (
         change.metric.label.removesuffix(" ms") + (" ms" if "_ms." in change.metric.path else ""),
@@ -172,13 +172,13 @@ def lines(found: Findings, width: int, *, quiet: bool = False) -> Iterator[Line]
     if not quiet:
         yield "", ""
         yield f"{printable(bench.title)}  {printable(bench.target)}", "head"
-        yield f" {_head(bench)}", "muted"
-        for table in (tuple(_amounts(found)), tuple(_times(found))):
+        yield f" {heading(bench)}", "muted"
+        for table in (tuple(amounts(found)), tuple(times(found))):
             if len(table) > 1:
                 yield "", ""
                 yield from _table(table)
         yield "", ""
-    for name, text in _results(found):
+    for name, text in results(found):
         style = "failed" if name == "Stopped" else "warned" if name[0] in "!I" else ""
         yield from _wrapped(f"{name}  {printable(text)}", width, style)
     for text in () if quiet else bench.remarks:
@@ -221,79 +221,11 @@ def _compared(comparison: Comparison, width: int, *, quiet: bool) -> Iterator[Li
         rows = [(axis.named(level), "was", "now", "change", "noise", "")]
         yield "", ""
         yield from _table(
-            [*rows, *map(_change, changes)], ["head", *(_STYLES[c.verdict] for c in changes)]
+            [*rows, *map(changed, changes)], ["head", *(_STYLES[c.verdict] for c in changes)]
         )
     yield "", ""
     verdict = "worse" if comparison.worse else "not worse"
     yield (
-        f"{verdict.capitalize()}  {_summary(comparison)}",
+        f"{verdict.capitalize()}  {summary(comparison)}",
         ("failed" if comparison.worse else "passed"),
     )
-
-
-# Reports
-
-
-def markdown(found: Findings) -> str:
-    """Return a sweep as Markdown, for the summary of a CI job."""
-    bench = found.bench
-    parts = [f"# {_plain(bench.title)}", "", f"{_plain(bench.target)}: {_head(bench)}", ""]
-    for table in (tuple(_amounts(found)), tuple(_times(found))):
-        if len(table) > 1:
-            parts += [*_grid(table), ""]
-    parts += [f"- **{_plain(name)}**: {_plain(text)}" for name, text in _results(found)]
-    parts += [f"- {_plain(text)}" for text in bench.remarks]
-    if found.comparison is not None:
-        parts += ["", *_against(found.comparison)]
-    return "\n".join(parts).rstrip() + "\n"
-
-
-def _against(comparison: Comparison) -> Iterator[str]:
-    axis = comparison.later.axis
-    verdict = "worse" if comparison.worse else "not worse"
-    yield f"## Against the sweep of {_plain(comparison.earlier.started)}: {verdict}"
-    yield ""
-    yield f"{_summary(comparison)}."
-    yield ""
-    yield from (f"- {_plain(text)}" for text in comparison.others)
-    yield ""
-    rows = [(axis.named(change.level), *_change(change)) for change in comparison.changes]
-    if rows:
-        yield from _grid([(axis.value, "", "was", "now", "change", "noise", ""), *rows])
-
-
-def _grid(rows: Sequence[Row]) -> Iterator[str]:
-    for number, row in enumerate(rows):
-        yield f"| {' | '.join(map(_plain, row))} |"
-        if number == 0:
-            yield f"|{' --- |' * len(row)}"
-
-
-def _plain(text: str) -> str:
-    """Return *text* so that nothing in it is taken for Markdown or HTML."""
-    return "".join(f"&#{ord(c)};" if c in "&<>`*_[]#|~\\$@" else c for c in printable(text))
-
-
-def table(found: Findings) -> str:
-    """Return a sweep as CSV: one row for each run of each level, plain numbers only."""
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\r\n")  # as RFC 4180 has it
-    counts = ("sent", "ok", "failed", "duration_s", "in_flight_max")
-    client = ("client.cpu_share", "client.lag_ms.p50", "client.lag_ms.p99")
-    paths = (*counts, *(metric.path for metric in METRICS), *client)
-    rows.writerow((found.bench.axis.value, "run", *paths, "doubtful"))
-    for level in found.bench.levels:
-        for run, ledger in enumerate(level.ledgers, 1):
-            cells = ["" if (v := figure(ledger, p)) is None else repr(v) for p in paths]
-            rows.writerow(
-                (show(level.at), run, *cells, "true" if level.at in found.doubts else "false")
-            )
-    return text.getvalue()
-
-
-FORMATS: Final[Mapping[str, Callable[[Findings], str]]] = {
-    "json": saved.written,
-    "csv": table,
-    "markdown": markdown,
-}
-"""What `--report` of a sweep may be."""

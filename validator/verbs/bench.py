@@ -149,8 +149,8 @@ def bench_command(  # noqa: PLR0913 - each is a flag
     when a level had not one good answer.
     """
     from validator.benchmark.findings import Findings
+    from validator.benchmark.reports import FORMATS
     from validator.benchmark.saved import read
-    from validator.benchmark.showing import FORMATS
     from validator.benchmark.versus import compare
 
     flags = Flags(
@@ -186,7 +186,8 @@ def bench_command(  # noqa: PLR0913 - each is a flag
 
 
 def _show(found: Findings, output: Output, *, quiet: bool) -> None:
-    from validator.benchmark.showing import FORMATS, lines
+    from validator.benchmark.reports import FORMATS
+    from validator.benchmark.showing import lines
 
     def draw(screen: Console) -> None:
         for text, style in lines(found, screen.width, quiet=quiet):
