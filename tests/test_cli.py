@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
 import json
 import os
@@ -48,6 +49,27 @@ def server():
     """A truthful demo server that several tests look at."""
     with demo() as url:
         yield url
+
+
+# What others did to the pipe
+
+
+def read_all(*, blocking: bool) -> bytes:
+    """Return what comes out of a small pipe that others have set to wait for readers, or not."""
+    ours, theirs = os.pipe()
+    with os.fdopen(ours, "rb") as out:
+        os.set_blocking(theirs, blocking)
+        if hasattr(fcntl, "F_SETPIPE_SZ"):
+            fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)
+        with subprocess.Popen([*COMMAND, "schema"], stdout=theirs, env=environment()) as process:
+            os.close(theirs)
+            found = out.read()
+    assert process.returncode == 0
+    return found
+
+
+def test_output_is_whole_in_a_pipe_that_does_not_wait():
+    assert read_all(blocking=False) == read_all(blocking=True)
 
 
 # Exit codes

@@ -6,6 +6,8 @@ import errno
 import gc
 import os
 import sys
+from contextlib import suppress
+from typing import TextIO
 
 import click
 
@@ -48,6 +50,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a mark is worth less than the line it stands in
+        _wait_for_readers(stream)
     code = _main()
     try:
         sys.stdout.flush()
@@ -56,6 +59,16 @@ def main() -> None:
         code = _unwritten(error)
     # Everything is closed; taking a large spec apart object by object would only cost time.
     os._exit(code)
+
+
+def _wait_for_readers(stream: TextIO) -> None:
+    """Have *stream* wait for a slow reader.
+
+    Whoever shares a pipe with us, such as Node.js, may have set it not to; then Python would lose
+    what the pipe has no room for, and not say so.
+    """
+    with suppress(OSError, ValueError, AttributeError):  # no file; or Windows before 3.12
+        os.set_blocking(stream.fileno(), True)
 
 
 def _main() -> int:
