@@ -148,16 +148,26 @@ class CompletionEvents(Events):
         self._learnt = 0
 
     def feed(self, piece: bytes, now: float) -> None:
-        for _ in range(ATTEMPTS + 1):  # one by one, until it is known what most look like
+        if not self._whole and self._attempts:
+            piece = self._one_by_one(piece, now)
+        whole, tail = self._whole, self._tail
+        if whole and self._between and piece.startswith(whole) and self.reply.done is None:
+            if piece.endswith(tail) and _plain(piece, len(whole), len(piece) - len(tail)):
+                self.reply.content(now)  # the one event of a timely server
+                return
+            piece = self._alike(piece, now)
+        if piece:
+            Events.feed(self, piece, now)
+
+    def _one_by_one(self, piece: bytes, now: float) -> bytes:
+        """Take in events until it is known what most look like; return what is left then."""
+        for _ in range(ATTEMPTS + 1):
             end = piece.find(CLOSE) + len(CLOSE)
             if self._whole or not self._attempts or not len(CLOSE) <= end < len(piece):
                 break
             Events.feed(self, piece[:end], now)
             piece = piece[end:]
-        if self._whole and self._between and piece.startswith(self._whole):
-            piece = self._alike(piece, now)
-        if piece:
-            Events.feed(self, piece, now)
+        return piece
 
     def _alike(self, piece: bytes, now: float) -> bytes:
         """Take in the events that *piece* begins with and that differ in their text alone.
@@ -168,13 +178,7 @@ class CompletionEvents(Events):
         *heads, rest = piece.split(tail)
         texts = [head[len(whole) :] for head in heads]
         again = whole + (tail + whole).join(texts) + tail
-        if (
-            not texts
-            or b"" in texts
-            or not piece.startswith(again)
-            or not _plain(b"".join(texts))
-            or self.reply.done is not None
-        ):
+        if not texts or b"" in texts or not piece.startswith(again) or not _plain(b"".join(texts)):
             return piece
         self.reply.contents(len(texts), now)
         return rest
