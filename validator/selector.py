@@ -162,6 +162,11 @@ def _is_name(matcher: Matcher) -> bool:
     return matcher.label == "__name__" and matcher.operator == "="
 
 
+def is_page(document: Json) -> bool:
+    """Say whether *document* is what the decoder of Prometheus text makes of a page."""
+    return isinstance(document, dict) and isinstance(document.get("families"), dict)
+
+
 def _families(document: Json) -> Mapping[str, Json]:
     families = document.get("families") if isinstance(document, dict) else None
     return families if isinstance(families, dict) else {}

@@ -9,7 +9,7 @@ from validator.nearby import NOTHING, nearby
 from validator.query import Match, Query, compiled
 from validator.records.observation import Observations, Snapshot
 from validator.reference import Reference, UnresolvedError
-from validator.selector import Selector, is_counter
+from validator.selector import Selector, is_counter, is_page
 from validator.subject import Answer, Facts, Holding, Missing
 from validator.values import Json, brief, is_number, same
 
@@ -107,6 +107,8 @@ class Sight:
 def unaskable(query: Query | Selector, matches: tuple[Match, ...], document: Json) -> Answer | None:
     """Return the answer about what no condition may be asked about, whatever it is."""
     if isinstance(query, Selector):
+        if not is_page(document):  # a recording that was made when the endpoint had another format
+            return Answer(Holding.UNDECIDABLE, brief(document), "not a Prometheus page")
         for match in matches:
             if not is_number(match.value):  # a decoder's text for NaN or an infinity
                 return Answer(Holding.UNFIT, str(match.value), f"no finite number, at {match.path}")
