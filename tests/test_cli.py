@@ -591,6 +591,14 @@ def test_no_report_overwrites_what_it_is_made_of(verb, recorded, tmp_path):
     assert file.read_bytes() == recorded.file.read_bytes()
 
 
+def test_a_recording_of_another_spec_is_refused(recorded, tmp_path):
+    spec = tmp_path / "spec.yaml"
+    spec.write_text("{version: 1, target: {url: 'http://x'}, endpoints: {other: {get: /other}}}")
+    done = validator("run", spec, "--replay", recorded.file)
+    assert done.returncode == 2
+    assert "a recording of another spec: it has the endpoints dynamo, kv_cache, and" in done.stderr
+
+
 def test_a_full_disk_or_closed_stdout_is_no_traceback(recorded):
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full on this system")

@@ -72,7 +72,7 @@ def import_plugins(package: str, path: Iterable[str]) -> None:
     for entry in _entry_points().select(group=package):
         try:
             entry.load()
-        except Exception as error:  # whatever goes wrong in there: say where
+        except (Exception, SystemExit) as error:  # whatever goes wrong in there: say where
             owner = f" of {entry.dist.name} {entry.dist.version}" if entry.dist else ""
             cause = f"{type(error).__name__}: {error}"
             raise PluginError(f"{package}: {entry.name} ({entry.value}){owner}: {cause}") from error

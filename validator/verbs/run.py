@@ -110,7 +110,9 @@ def _one(spec: Spec, flags: Flags, fail_on: Severity, unwritten: list[UsageError
     if flags.replay is not None:
         from validator.recording import read
 
-        return conclude(spec, read(flags.replay), fail_on=fail_on, fail_on_vacuous=vacuous)
+        recording = read(flags.replay)
+        _check_fits(spec, recording, flags.replay)
+        return conclude(spec, recording, fail_on=fail_on, fail_on_vacuous=vacuous)
     recording = watched(spec, flags)
     if flags.record is not None:
         from validator.files import write
@@ -122,6 +124,18 @@ def _one(spec: Spec, flags: Flags, fail_on: Severity, unwritten: list[UsageError
         except UsageError as error:
             unwritten.append(error)
     return conclude(spec, recording, fail_on=fail_on, fail_on_vacuous=vacuous)
+
+
+def _check_fits(spec: Spec, recording: Recording, file: str) -> None:
+    """Refuse a recording in which nothing is what *spec* asks about."""
+    sights = [one.observations for one in recording.rounds]
+    held = {name: None for seen in sights for name in (*seen.before, *seen.after)}
+    asked = [endpoint.id for endpoint in spec.endpoints]
+    if asked and held and not any(name in held for name in asked):
+        raise UsageError(
+            f"{file}: a recording of another spec: it has the endpoints {', '.join(held)},"
+            f" and {spec.file} asks about {', '.join(asked)}"
+        )
 
 
 def watched(spec: Spec, flags: Flags) -> Recording:
