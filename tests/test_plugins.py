@@ -115,6 +115,7 @@ def test_without_the_package_the_spec_is_wrong_and_says_where():
         ("raise OSError('no such disk')", "OSError: no such disk"),
         ("import a_package_nobody_has", "ModuleNotFoundError"),
         ("def (", "SyntaxError"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
         (
             "from validator.predicates.base import predicate\n@predicate('between')\nclass B: ...",
             "predicate 'between' is registered twice",
