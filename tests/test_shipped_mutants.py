@@ -17,23 +17,20 @@ from validator.run import run as watched
 
 AT_ONCE = 3
 FLOORS = {
-    "fakeai/by-model": (1.0, 0.88),
-    "fakeai/costs-and-usage": (1.0, 0.83),
-    "fakeai/dashboard": (1.0, 0.79),
-    "fakeai/dcgm": (1.0, 0.75),
-    "fakeai/dynamo": (1.0, 0.81),
-    "fakeai/embeddings": (1.0, 0.89),
-    "fakeai/health": (1.0, 0.85),
-    "fakeai/kv-cache": (1.0, 0.91),
-    # Rows of the table for other kinds, and buckets of the histogram: how many there must be
-    # is not promised.
-    "fakeai/metrics": (0.7, 0.79),
-    "fakeai/rate-limits": (1.0, 0.84),
+    **dict.fromkeys(SPECS, (1.0, 0.95)),
+    # How many rows for other kinds and how many buckets
+    # there are is not promised, and an error that never happened need not have a series. What one
+    # bucket holds is decided by the server's clock, which no client sees.
+    "fakeai/metrics": (0.75, 0.91),
+    # What was asked for in tokens, and the most of a minute, only the server knows.
+    "fakeai/rate-limits": (1.0, 0.93),
+    # The p90 of what a GPU was is still one of its range, and no client knows a millijoule.
+    "fakeai/dcgm": (1.0, 0.94),
     # One event in which an answer says why it ended is enough, and the others may lack it.
-    "openai/client": (0.2, 0.9),
+    "openai/client": (0.2, 0.95),
 }
-"""The least share of drops, and of all other mutants, that each spec catches; a little below what
-it did when this was written, because what a run sees differs from run to run."""
+"""The least share of drops, and of all other mutants that are not tolerated, that each spec
+catches: all and 95 %, but for what is explained."""
 
 
 def outcome_of(spec: str) -> Outcome:

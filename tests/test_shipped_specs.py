@@ -71,7 +71,10 @@ CAUGHT = [
     case(
         "ttft-is-total", DYNAMO,
         "dynamo: the first token comes well before the last", "dynamo: a token takes time",
-        follows=("dynamo: the first token comes after queue and prefill",),
+        follows=(
+            "dynamo: the first token comes after queue and prefill",
+            "dynamo: half of each latency is more than nothing",
+        ),
     ),
     case(
         "output-tokens-only", DYNAMO,
@@ -159,18 +162,23 @@ CAUGHT = [
         "decaying-rate", METRICS,
         "metrics: requests a second are those of the load",
         "metrics: there are no more responses than requests",
-        follows=("metrics: tokens a second are at least those the client got",),
+        follows=(
+            "metrics: tokens a second are at least those the client got",
+            "metrics: tokens a second are the tokens of a response times the responses",
+        ),
     ),
     case(
         "never-filled", METRICS,
         "metrics: requests are measured and not only counted",
         "metrics: tokens are measured and not only counted",
         "metrics: latency is measured", "metrics: streaming is measured",
+        follows=("metrics: tokens a second are the tokens of a response times the responses",),
     ),
     case("empty-socket-cache", METRICS, "live: it shows the cache"),
     case(
         "filter-empties-latency", METRICS,
         "live_path: a path that is asked for has its latency",
+        follows=("live_path: the latency of the path is shown",),
     ),
     case(
         "ignored-filter", METRICS, "live_latency: a kind that is not asked for is not shown",
@@ -241,6 +249,7 @@ CAUGHT = [
         "key: every attempt is counted", "key: attempted = allowed + throttled",
         "key: the throttle rate is throttled ÷ attempted",
         "key: the peak of requests is no more than all requests",
+        follows=("tiers: attempted = allowed + throttled, in all tiers",),
     ),
     case(
         "uncounted-errors rate-limited", LIMITS,
@@ -258,6 +267,7 @@ CAUGHT = [
         "lost-memory", DCGM,
         "gpus: the memory of GPU 0 is free or used", "gpus: all memory is free or used",
         "across: JSON and Prometheus show the same memory",
+        follows=("across: JSON and Prometheus show the same free memory",),
     ),
     # Replies
     case(

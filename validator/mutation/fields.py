@@ -12,6 +12,7 @@ from validator.mutation.changes import is_sample
 from validator.mutation.edits import GONE, Keys, at
 from validator.predicates import Subject
 from validator.predicates.compare import Between
+from validator.predicates.order import Ordered
 from validator.query import Match, Query, child, compiled
 from validator.records.observation import Observations, Phase, Snapshot
 from validator.selector import Selector
@@ -72,9 +73,18 @@ def _selections(spec: Spec, seen: Observations, load: str) -> Iterator[Field]:
 
 
 def ranged(assertion: PathAssertion, seen: Observations) -> Iterator[Field]:
-    """Yield the values of which *assertion* says that each in a range, `between`, is as good."""
-    if any(isinstance(ask.predicate, Between) for ask in _asks(assertion.condition)):
+    """Yield the values of which *assertion* says that each in a range is as good as another.
+
+    `between` says so, and `ordered` of all keys but the first and the last.
+    """
+    asked = [ask.predicate for ask in _asks(assertion.condition)]
+    if any(isinstance(predicate, Between) for predicate in asked):
         yield from _of_path(assertion, seen)
+    inner = tuple(key for p in asked if isinstance(p, Ordered) for key in p.keys[1:-1])
+    for snapshot in looks(seen, assertion.endpoint or "", _PHASES[assertion.over]) if inner else ():
+        for one in _selected(snapshot, _PHASES[assertion.over], assertion.query, inner):
+            if one.keys[-1:] and one.keys[-1] in inner:
+                yield one
 
 
 def _of_path(assertion: PathAssertion, seen: Observations) -> Iterator[Field]:

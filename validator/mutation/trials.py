@@ -3,8 +3,9 @@
 Only the assertions that a mutant can concern are judged again; what they said of the truth is
 known. A mutant is caught when the status of any verdict changes, or whether it is vacuous.
 
-One that is not caught has survived, unless it is tolerated: where the author wrote `between`, one
-value of the range is as good as another, and to have become another one is no lie. That excuses
+One that is not caught has survived, unless it is tolerated: where the author wrote `between`, or
+`ordered` of what stands on either side, one value of the range is as good as another, and to have
+become another one is no lie. That excuses
 nothing that a load would show: a value that is 0, negative, gone or still what it was is a survivor
 in every range.
 """
@@ -162,7 +163,7 @@ def tried(  # noqa: PLR0913 - what is tried, on what, and how far
         fields[ALL].update(dict.fromkeys(outcome.unnamed))
     for load, view in seen.items():
         breeder = Breeder(spec, view.seen, load)
-        court = _Court(Judge(spec, view, today), load)
+        court = _Court(Judge(spec, view, today), load, frozenset(fields[load]))
         left = most - len(outcome.trials)
         ours = list(fields[load])
         if len(ours) > most:  # of a huge page not even every way to break it is worked out
@@ -185,8 +186,9 @@ def tried(  # noqa: PLR0913 - what is tried, on what, and how far
 class _Court:
     """The assertions of a spec about pages around one load, and what each said of the truth."""
 
-    def __init__(self, judge: Judge, load: str) -> None:
+    def __init__(self, judge: Judge, load: str, asked_for: frozenset[Field]) -> None:
         self.judge = judge
+        self.named = {(one.endpoint, one.phase, one.keys) for one in asked_for}
         self.matters: list[Assertion | Endpoint] = []
         for endpoint in judge.spec.endpoints:
             self.matters += [endpoint] if endpoint.load == load else []
@@ -221,10 +223,17 @@ class _Court:
         return tuple(found)
 
     def tolerates(self, mutant: Mutant) -> bool:
-        """Say whether *mutant*, which was not caught, only moved values about in their ranges."""
-        name, phase = mutant.field.endpoint, mutant.field.phase
-        return mutant.mutation in OTHERS and all(
-            (name, phase, keys) in self.ranges for keys in mutant.changed
+        """Say whether *mutant*, which was not caught, only moved values about in their ranges.
+
+        A neighbour that no assertion names may become anything.
+        """
+        one = mutant.field
+        places = {(one.endpoint, one.phase, keys) for keys in mutant.changed}
+        mine = (one.endpoint, one.phase, one.keys)
+        return (
+            mutant.mutation in OTHERS
+            and mine in self.ranges
+            and (places & self.named) <= self.ranges
         )
 
     def conclude(self, outcome: Outcome) -> None:
