@@ -147,6 +147,8 @@ CAUGHT = [
             f"prometheus: {UNREADABLE}",
             "across: Prometheus and JSON show the same rate of requests",
             "across: Prometheus and JSON count the same streams",
+            "across: first tokens are told apart by a dozen buckets",
+            "across: errors are told apart by their reason",
         ),
     ),
     case(
@@ -157,12 +159,16 @@ CAUGHT = [
         "metrics: the speed of a stream was measured",
         "prometheus: every completed stream is counted",
     ),
-    case("headers-latency", METRICS, "metrics: a streamed response lasts until its end"),
+    case(
+        "headers-latency", METRICS, "metrics: a streamed response lasts until its end",
+        follows=("across: the latency is that of the responses",),
+    ),
     case(
         "decaying-rate", METRICS,
         "metrics: requests a second are those of the load",
         "metrics: there are no more responses than requests",
         follows=(
+            "across: latencies and streams are as many as the responses",
             "metrics: tokens a second are at least those the client got",
             "metrics: tokens a second are the tokens of a response times the responses",
         ),
@@ -172,7 +178,11 @@ CAUGHT = [
         "metrics: requests are measured and not only counted",
         "metrics: tokens are measured and not only counted",
         "metrics: latency is measured", "metrics: streaming is measured",
-        follows=("metrics: tokens a second are the tokens of a response times the responses",),
+        follows=(
+            "metrics: tokens a second are the tokens of a response times the responses",
+            "across: latencies and streams are as many as the responses",
+            "across: the latency is that of the responses",
+        ),
     ),
     case("empty-socket-cache", METRICS, "live: it shows the cache"),
     case(
