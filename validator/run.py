@@ -14,6 +14,7 @@ from typing import Any
 
 from validator import duration, movement
 from validator.drivers import Remarking
+from validator.endings import TIMEOUT, ended
 from validator.errors import ServerError
 from validator.listener import Listener, Silent
 from validator.load import Collector, Executor, load, remarks
@@ -23,7 +24,7 @@ from validator.records.observation import Settled, Snapshot
 from validator.records.recording import Recording
 from validator.redaction import Redaction
 from validator.server import started
-from validator.sofar import INTERRUPTED, RoundSoFar, RunSoFar, recorded, round_names, unseen
+from validator.sofar import RoundSoFar, RunSoFar, recorded, round_names, unseen
 from validator.spec.model import Load, Spec
 from validator.warmup import warm_up
 
@@ -45,18 +46,9 @@ async def run(
         check_installed()
     now = datetime.now(UTC)
     seen = RunSoFar()
-    work = asyncio.create_task(_in_order(spec, seen, listener or Silent(), executor))
-    stop = asyncio.create_task((interrupt or asyncio.Event()).wait())
-    try:
-        await asyncio.wait((work, stop), timeout=spec.timeout, return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
-            seen.interrupted = INTERRUPTED if stop.done() else "run timeout"
-    finally:
-        stop.cancel()
-        work.cancel()
-        await asyncio.wait((work, stop))
-    if not work.cancelled():
-        work.result()
+    work = _in_order(spec, seen, listener or Silent(), executor)
+    why = await ended(work, interrupt=interrupt, within=spec.timeout)
+    seen.interrupted = "run timeout" if why == TIMEOUT else why
     return recorded(spec, seen, now)
 
 

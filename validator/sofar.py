@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from validator.curve import marked
+from validator.endings import INTERRUPTED
 from validator.ledger import ledger
 from validator.load import Collector
 from validator.records.load import LoadResult
@@ -16,8 +17,6 @@ from validator.records.recording import Recording, Round
 from validator.spec.model import Spec
 from validator.trace import traced
 from validator.values import Json
-
-INTERRUPTED = "interrupted"
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from validator.benchmark.ladder import Ladder, left_out, settings, warming
 from validator.benchmark.records import Bench, Ledger, Level
 from validator.drivers import Remarking
+from validator.endings import ended
 from validator.errors import ServerError
 from validator.ledger import ledger
 from validator.listener import Listener, Silent
@@ -21,9 +22,6 @@ from validator.redaction import Redaction
 from validator.server import started
 from validator.spec.model import Load, Spec
 from validator.values import Json, Number, is_number
-
-INTERRUPTED = "interrupted"
-TIMEOUT = "timeout"
 
 
 @dataclass(slots=True)
@@ -55,18 +53,7 @@ async def sweep(  # noqa: PLR0913 - what to sweep, how far, and whom to tell
     began, now = time.monotonic(), datetime.now(UTC)
     seen = _Seen()
     climb = _Climb(spec, one, ladder, seen, listener or Silent(), executor, keep_going=keep_going)
-    work = asyncio.create_task(climb.run())
-    stop = asyncio.create_task((interrupt or asyncio.Event()).wait())
-    try:
-        await asyncio.wait((work, stop), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
-            seen.interrupted = INTERRUPTED if stop.done() else TIMEOUT
-    finally:
-        stop.cancel()
-        work.cancel()
-        await asyncio.wait((work, stop))
-    if not work.cancelled():
-        work.result()
+    seen.interrupted = await ended(climb.run(), interrupt=interrupt, within=timeout)
     bench = Bench(
         title=spec.title,
         spec=spec.file,
