@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 import tempfile
 from pathlib import Path
+from typing import Any, Final
 
 from validator.errors import UsageError
+
+_MOST_DIGITS: Final = 300
+"""A longer number fits into no float; no file of ours has one."""
 
 
 def read(path: Path, most: int) -> bytes:
@@ -21,6 +26,29 @@ def read(path: Path, most: int) -> bytes:
     if max(about.st_size, len(found)) > most:
         raise OSError(errno.EFBIG, f"larger than {most // 2**20} MiB", str(path))
     return found
+
+
+def read_json(path: Path, most: int, noun: str) -> Any:
+    """Return the JSON in a file that should be *noun*; raise `UsageError` when there is none.
+
+    What no JSON has, and no float holds, is refused: NaN, Infinity and numbers of endless digits.
+    """
+    try:
+        return json.loads(read(path, most), parse_int=_integer, parse_constant=_no_number)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: not {noun}, not even whole JSON: {error}") from error
+
+
+def _integer(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(f"a number of {len(text)} digits")
+    return int(text)
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number")
 
 
 def check_writable(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +17,6 @@ from validator.values import Json, Number, is_number, json_text, kind
 VERSION: Final = 1
 KIND: Final = "bench"
 _MOST_BYTES: Final = 256 * 1024 * 1024
-_MOST_DIGITS: Final = 300
 _HOW: Final = "`validator bench SPEC --report json=FILE` writes one"
 
 
@@ -109,13 +107,7 @@ def _comparison(found: Comparison) -> dict[str, Any]:
 def read(file: str | Path) -> Bench:
     """Return the sweep in *file*; raise `UsageError` when there is none."""
     path = Path(file)
-    try:
-        text = files.read(path, _MOST_BYTES)
-        found = json.loads(text, parse_int=_integer, parse_constant=_no_number)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: not a sweep, not even whole JSON: {error}") from error
+    found = files.read_json(path, _MOST_BYTES, "a sweep")
     if not isinstance(found, dict) or found.get("kind") != KIND:
         raise UsageError(f"{path}: {_instead(found)}; {_HOW}")
     if found.get("version") != VERSION:
@@ -132,16 +124,6 @@ def _instead(found: Any) -> str:
     if isinstance(found, dict) and found.keys() & {"verdicts", "runs"}:
         return "a report of a run, which `validator diff` compares, and not a sweep"
     return "not a sweep of this tool"
-
-
-def _integer(text: str) -> int:
-    if len(text) > _MOST_DIGITS:
-        raise ValueError(f"a number of {len(text)} digits")
-    return int(text)
-
-
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number")
 
 
 class _WrongError(ValueError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,21 +18,13 @@ from validator.values import Json, is_number, kind
 T = TypeVar("T")
 
 _MOST_BYTES = 1024 * 1024 * 1024
-_MOST_DIGITS = 300
-"""A longer number fits into no float; no report has one."""
 _HOW = "`validator run SPEC --report json=FILE` writes one"
 
 
 def read(file: str | Path) -> list[Report]:
     """Return the reports in *file*, one per run; raise `UsageError` when there are none."""
     path = Path(file)
-    try:
-        text = files.read(path, _MOST_BYTES)
-        document = json.loads(text, parse_int=_integer, parse_constant=_no_number)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: not a report, not even whole JSON: {error}") from error
+    document = files.read_json(path, _MOST_BYTES, "a report")
     if not isinstance(document, dict) or not document.keys() & {"verdicts", "runs"}:
         raise UsageError(f"{path}: {_instead(document)}; {_HOW}")
     if document.get("version") != VERSION:
@@ -48,16 +39,6 @@ def read(file: str | Path) -> list[Report]:
         raise _WrongError("`runs` is empty")  # noqa: TRY301 - as the others below
     except _WrongError as error:
         raise UsageError(f"{path}: a damaged report: {error}") from error
-
-
-def _integer(text: str) -> int:
-    if len(text) > _MOST_DIGITS:
-        raise ValueError(f"a number of {len(text)} digits")
-    return int(text)
-
-
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number")
 
 
 def _instead(document: Any) -> str:
