@@ -7,23 +7,23 @@ import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from types import ModuleType
 from typing import Any
 
-from validator import duration, movement
+from validator import duration
 from validator.drivers import Remarking
 from validator.endings import TIMEOUT, ended
 from validator.errors import ServerError
 from validator.listener import Listener, Silent
 from validator.load import Collector, Executor, load, remarks
-from validator.observe import Observer, sampling, settle, watching
+from validator.observe import Observer, sampling, watching
 from validator.probes.websocket import check_installed
 from validator.records.observation import Settled, Snapshot
 from validator.records.recording import Recording
 from validator.redaction import Redaction
 from validator.server import started
+from validator.settling import settled
 from validator.sofar import RoundSoFar, RunSoFar, recorded, round_names, unseen
 from validator.spec.model import Load, Spec
 from validator.warmup import warm_up
@@ -116,7 +116,8 @@ async def _round(  # noqa: PLR0913, PLR0917 - all that a run is made of
         for remark in remarks(one.plan, result):
             _say(remark, one.name, seen, listener)
     listener.phase("settle", f"at most {duration.written(spec.settle.within)}")
-    now.settled = await _settled(spec, seen, observer)
+    rounds = [begun.record() for begun in seen.rounds]
+    now.settled = await settled(spec, rounds, observer, _today())
     _say(_unsettled(now.settled), one.name, seen, listener)
     listener.phase("after")
     wanted = spec.endpoints if one is spec.loads[-1] else early
@@ -127,28 +128,6 @@ def _unreachable(before: Mapping[str, Snapshot]) -> bool:
     """Say whether nobody listens there: a load would only repeat that."""
     causes = [s.error.cause if s.error else "" for s in before.values()]
     return bool(causes) and all(cause == "connect" for cause in causes)
-
-
-async def _settled(spec: Spec, seen: RunSoFar, observer: Observer) -> Settled:
-    """Wait for what the latest load moves."""
-    *earlier, latest = [one.record() for one in seen.rounds]
-    today = _today()
-    asked = movement.moving(spec, (*earlier, latest))
-
-    def content(snapshots: Mapping[str, Snapshot]) -> set[str]:
-        found = replace(latest.observations, after=snapshots)
-        rounds = (*earlier, replace(latest, observations=found))
-        return {name for name in snapshots if movement.held(spec, asked[name], rounds, today)}
-
-    return await settle(
-        observer,
-        [e for e in spec.endpoints if e.id in asked],
-        spec.settle,
-        fingerprint=lambda snapshots: movement.fingerprint(asked, snapshots),
-        content=content,
-        clock=observer.clock,
-        sequential=spec.sequential,
-    )
 
 
 def _today() -> date:
