@@ -12,7 +12,7 @@ from validator.errors import UsageError
 from validator.verbs.base import leave, verb
 from validator.verbs.flags import Flags
 from validator.verbs.output import console
-from validator.verbs.run import watched
+from validator.verbs.run import check_fits, watched
 from validator.verbs.specs import load
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def mutate(  # noqa: PLR0913 - one argument for each flag
         requests=requests, concurrency=concurrency, variables=variables, settings=settings
     )
     loaded, recording = _seen(paths[0], flags, replay)
-    _check_fits(loaded, recording, replay or "--demo")
+    _check_readable(loaded, recording, replay or "--demo")
     until = time.monotonic() + seconds
     outcome = tried(
         loaded,
@@ -149,19 +149,13 @@ def _seen(path: Path, flags: Flags, replay: str | None) -> tuple[Spec, Recording
         return spec, watched(spec, flags)
 
 
-def _check_fits(spec: Spec, recording: Recording, name: str) -> None:
-    """Refuse a recording that holds none of the pages that *spec* asks about."""
+def _check_readable(spec: Spec, recording: Recording, name: str) -> None:
+    """Refuse a recording in which no page that *spec* asks about could be read."""
     from validator.views import fitting
 
+    check_fits(spec, recording, name)
     *_, around = fitting(spec, recording)
-    seen = around.observations
+    after = around.observations.after
     asked = [endpoint.id for endpoint in spec.endpoints]
-    if asked and not any(i in seen.after for i in asked):
-        held = ", ".join(seen.after) or "none"
-        raise UsageError(
-            f"{name}: a recording of another spec: it has the endpoints {held},"
-            f" and {spec.file} asks about {', '.join(asked)}"
-        )
-    readable = [i for i in asked if i in seen.after and seen.after[i].error is None]
-    if asked and not readable:
+    if asked and not any(i in after and after[i].error is None for i in asked):
         raise UsageError(f"{name}: no page in it could be read, so there is nothing to break")

@@ -111,7 +111,7 @@ def _one(spec: Spec, flags: Flags, fail_on: Severity, unwritten: list[UsageError
         from validator.recording import read
 
         recording = read(flags.replay)
-        _check_fits(spec, recording, flags.replay)
+        check_fits(spec, recording, flags.replay)
         return conclude(spec, recording, fail_on=fail_on, fail_on_vacuous=vacuous)
     recording = watched(spec, flags)
     if flags.record is not None:
@@ -126,7 +126,7 @@ def _one(spec: Spec, flags: Flags, fail_on: Severity, unwritten: list[UsageError
     return conclude(spec, recording, fail_on=fail_on, fail_on_vacuous=vacuous)
 
 
-def _check_fits(spec: Spec, recording: Recording, file: str) -> None:
+def check_fits(spec: Spec, recording: Recording, file: str) -> None:
     """Refuse a recording in which nothing is what *spec* asks about."""
     sights = [one.observations for one in recording.rounds]
     held = {name: None for seen in sights for name in (*seen.before, *seen.after)}
