@@ -70,13 +70,16 @@ def near(text: str, index: int, reach: int = 20) -> str:
 def json_or_text(text: str, depth: int) -> Json:
     """Return what *text* says if it is strict JSON, else the text itself.
 
-    Raises `DecodeError`, without a place, when it nests deeper than *depth*.
+    Raises `DecodeError`, without a place, when it nests deeper than *depth*, and when it is an
+    object or an array with a number that JSON has not: a field in it must not seem absent.
     """
     try:
         value: Json = _STRICT.decode(text)
     except RecursionError:
         raise DecodeError("nested too deep to be read") from None
     except ValueError:  # not JSON, or a number that JSON has not: then it is text
+        if _is_container(text):
+            raise DecodeError("not JSON: NaN, or a number too large") from None
         return text
     level = _containers([value])
     for _ in range(depth):
@@ -84,6 +87,14 @@ def json_or_text(text: str, depth: int) -> Json:
     if level:
         raise DecodeError(f"nested deeper than {depth} levels")
     return value
+
+
+def _is_container(text: str) -> bool:
+    """Say whether *text* is an object or an array but for its numbers."""
+    try:
+        return isinstance(json.loads(text), dict | list)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _containers(values: Iterable[Json]) -> list[dict[str, Json] | list[Json]]:
