@@ -17,19 +17,16 @@ from collections.abc import (
 )
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from validator.decoders import ACCEPT, DECODERS
 from validator.errors import ProbeError
 from validator.probes.base import Probe
-from validator.probes.http import HttpProbe, session
+from validator.probes.http import HttpProbe, Session, session
 from validator.probes.websocket import WebSocketProbe
 from validator.records.observation import Payload, Settled, Snapshot, Unreadable
 from validator.spec.model import Endpoint, Settle, Target
 from validator.values import Json, printable
-
-if TYPE_CHECKING:
-    import httpx
 
 Clock: TypeAlias = Callable[[], float]
 """Monotonic seconds since the run began."""
@@ -66,15 +63,15 @@ async def watching(
     target: Target, clock: Clock, hide: Callable[[str], str] = str
 ) -> AsyncIterator[Observer]:
     """Open what the reads of one run share; *hide* takes secrets out of a text."""
-    async with session() as client:
-        yield Observer(client, target, clock, hide)
+    async with session() as opened:
+        yield Observer(opened, target, clock, hide)
 
 
 @dataclass(frozen=True, slots=True)
 class Observer:
     """Reads the endpoints of one target."""
 
-    client: httpx.AsyncClient
+    session: Session
     target: Target
     clock: Clock
     hide: Callable[[str], str] = str
@@ -131,7 +128,7 @@ class Observer:
                 max_bytes=endpoint.max_bytes,
             )
         return HttpProbe(
-            self.client,
+            self.session,
             url,
             method=endpoint.method,
             headers=tuple(headers.values()),

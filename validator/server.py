@@ -62,8 +62,8 @@ async def started(
     server and all it started are gone afterwards; a reused one is left alone.
     """
     url = target_url + plan.ready
-    async with session() as client:
-        unready = await _unready(HttpProbe(client, url, timeout=_ANSWER, follow=False))
+    async with session() as opened:
+        unready = await _unready(HttpProbe(opened, url, timeout=_ANSWER, follow=False))
     if unready is None:
         if not plan.reuse:
             raise ServerError(f"a server already answers at {url}: stop it, or allow `reuse`")
@@ -123,10 +123,10 @@ async def _wait_until_ready(
     process: subprocess.Popen[bytes], plan: ServerPlan, url: str, output: _Output
 ) -> None:
     deadline = time.monotonic() + plan.within
-    async with session() as client:
+    async with session() as opened:
         while True:
             left = max(deadline - time.monotonic(), _EVERY)
-            ready = HttpProbe(client, url, timeout=min(left, _ANSWER), follow=False)
+            ready = HttpProbe(opened, url, timeout=min(left, _ANSWER), follow=False)
             why = await _unready(ready)
             # Asked after the answer: it may be another server's, while ours could not bind.
             if process.poll() is not None:

@@ -72,12 +72,12 @@ async def recognise(
     place: Place, headers: Sequence[tuple[str, str]], seconds: float
 ) -> tuple[Page, ...]:
     """Read every page once and say what format it is in; raise `LookingError` with all problems."""
-    async with session() as client:
+    async with session() as opened:
 
         async def one(path: str) -> str | ProbeError:
             given = {"accept": ("Accept", _ACCEPT), **{n.lower(): (n, v) for n, v in headers}}
             probe = HttpProbe(
-                client, place.base + path, headers=tuple(given.values()), timeout=seconds
+                opened, place.base + path, headers=tuple(given.values()), timeout=seconds
             )
             try:
                 payload = await probe.fetch()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,27 +26,59 @@ _CLOSED_EARLY = ("Server disconnected", "peer closed connection")
 """How httpx begins to say so; it has no class of its own for it."""
 
 
+class Session:
+    """The connections that the reads of one run share, opened when there is something to read."""
+
+    def __init__(self) -> None:
+        self._clients: dict[bool, httpx.AsyncClient] = {}
+
+    def client(self, url: str) -> httpx.AsyncClient:
+        """Return what reads *url*."""
+        from urllib.request import getproxies  # noqa: PLC0415 - 15 ms, and httpx has it anyway
+
+        secure = not url.lower().startswith("http:") or bool(getproxies())
+        if secure not in self._clients:
+            self._clients[secure] = _client(secure=secure)
+        return self._clients[secure]
+
+    async def close(self) -> None:
+        """Leave every connection."""
+        for client in self._clients.values():
+            await client.aclose()
+
+
 @asynccontextmanager
-async def session() -> AsyncIterator[httpx.AsyncClient]:
-    """Open the connections that the reads of one run share."""
+async def session() -> AsyncIterator[Session]:
+    """Have connections to read by for the block."""
+    opened = Session()
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+def _client(*, secure: bool) -> httpx.AsyncClient:
     import httpx  # noqa: PLC0415 - see above
 
-    limits = httpx.Limits(
-        max_connections=None,
-        # Shorter than servers keep an idle connection (2 s and up): the one who waits longer
-        # writes into a closed connection, and a healthy endpoint would look broken.
-        keepalive_expiry=1.0,
+    return httpx.AsyncClient(
+        timeout=None,  # noqa: S113 - the probe bounds the whole read
+        limits=httpx.Limits(
+            max_connections=None,
+            # Shorter than servers keep an idle connection (2 s and up): the one who waits longer
+            # writes into a closed connection, and a healthy endpoint would look broken.
+            keepalive_expiry=1.0,
+        ),
+        headers={"User-Agent": "metrics-validator", "Accept-Encoding": ACCEPTED},
+        # To read all certificates that are trusted takes 20 ms; without TLS none needs to be.
+        verify=True if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
     )
-    headers = {"User-Agent": "metrics-validator", "Accept-Encoding": ACCEPTED}
-    async with httpx.AsyncClient(limits=limits, timeout=None, headers=headers) as client:  # noqa: S113 - the probe bounds the whole read
-        yield client
 
 
 @dataclass(frozen=True, slots=True)
 class HttpProbe:
     """One HTTP request, and the redirects within the same origin that it leads to."""
 
-    client: httpx.AsyncClient
+    session: Session
     url: str
     method: str = "GET"
     headers: tuple[tuple[str, str], ...] = ()
@@ -73,12 +106,13 @@ class HttpProbe:
             raise _explained(error, progress) from error
 
     async def _follow(self, progress: _Progress) -> Payload:
+        client = self.session.client(self.url)
         headers = [(name.encode(), value.encode()) for name, value in self.headers]
         method, content = self.method, self.body
-        request = self.client.build_request(method, self.url, headers=headers, content=content)
+        request = client.build_request(method, self.url, headers=headers, content=content)
         seen = {request.url}
         while True:
-            response = await self.client.send(request, stream=True, follow_redirects=False)
+            response = await client.send(request, stream=True, follow_redirects=False)
             progress.response = response
             try:
                 if not (self.follow and response.has_redirect_location):
@@ -92,7 +126,7 @@ class HttpProbe:
             seen.add(there)
             if response.status_code in {301, 302, 303} and method != "HEAD":
                 method, content = "GET", None  # as every browser does
-            request = self.client.build_request(method, there, headers=headers, content=content)
+            request = client.build_request(method, there, headers=headers, content=content)
 
     async def _payload(self, response: httpx.Response, progress: _Progress) -> Payload:
         inflater = Inflater(response.headers.get("Content-Encoding", ""), self.max_bytes)
