@@ -33,6 +33,8 @@ TIMED = 100
 """Concurrent requests."""
 HERE = Path(__file__).parent
 LAST = b"0\r\n\r\n"
+BARE = "bare sockets, uvloop"
+"""The least that any client in Python can cost; all others are compared with it."""
 
 Figures = dict[str, Any]
 
@@ -120,17 +122,10 @@ async def by_bare_sockets(url: str, requests: int, concurrency: int) -> list[Fig
     async def work() -> None:
         _, bare = await loop.create_connection(Bare, host, int(port))
         for number in numbers:
-            body = json.dumps(
-                {
-                    "model": "bench",
-                    "messages": [{"role": "user", "content": f"#{number}"}],
-                    "stream": True,
-                }
-            ).encode()
-            head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: {host}\r\n"
+            request = _request(host, number)
             bare.stamps, bare.done = [], loop.create_future()
             sent = time.perf_counter()
-            bare.transport.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            bare.transport.write(request)
             await bare.done
             first = bare.stamps[1] if len(bare.stamps) > 1 else bare.stamps[0]
             found.append(_figures(number, sent, first, _gaps(bare.stamps[1:]), CHUNKS))
@@ -139,12 +134,46 @@ async def by_bare_sockets(url: str, requests: int, concurrency: int) -> list[Fig
     return await _measured(concurrency, work, found)
 
 
+async def by_lines(url: str, requests: int, concurrency: int) -> list[Figures]:
+    """Read a line at a time, note when each event came, and decode no JSON."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    found: list[Figures] = []
+    numbers = iter(range(requests))
+
+    async def work() -> None:
+        reader, writer = await asyncio.open_connection(host, int(port))
+        for number in numbers:
+            sent = time.perf_counter()
+            writer.write(_request(host, number))
+            stamps = []
+            while (line := await reader.readline()) != b"0\r\n":
+                if line.startswith(b"data: "):
+                    stamps.append(time.perf_counter())
+            await reader.readline()
+            content = stamps[1 : CHUNKS + 1]  # of the others one has a role, the last say the end
+            found.append(_figures(number, sent, content[0], _gaps(content), len(content)))
+        writer.close()
+
+    return await _measured(concurrency, work, found)
+
+
 CLIENTS: dict[str, Callable[[str, int, int], Coroutine[Any, Any, list[Figures]]]] = {
     "openai stream loop": by_openai,
     "httpx, own cutting": by_driver("raw"),
     "validator": by_driver("fast"),
-    "bare sockets": by_bare_sockets,
+    BARE: by_bare_sockets,
+    "bare sockets, asyncio": by_bare_sockets,
+    "asyncio, by line": by_lines,
 }
+ON_ASYNCIO = ("bare sockets, asyncio", "asyncio, by line")
+"""Clients on the loop that Python brings, not on uvloop."""
+
+
+def _request(host: str, number: int) -> bytes:
+    message = {"role": "user", "content": f"#{number}"}
+    body = json.dumps({"model": "bench", "messages": [message], "stream": True}).encode()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: {host}\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def _figures(number: int, sent: float, first: float, gaps: list[float], chunks: int) -> Figures:
@@ -173,11 +202,24 @@ def be_client(name: str, url: str, requests: int, concurrency: int, out: str) ->
     """Send, and write down what it took."""
     from validator.executors import loops  # noqa: PLC0415 - as above
 
-    found = loops.run(CLIENTS[name](url, requests, concurrency))
+    run = asyncio.run if name in ON_ASYNCIO else loops.run
+    found = run(CLIENTS[name](url, requests, concurrency))
     Path(out).write_text(json.dumps({**_USED, "requests": found}), encoding="ascii")
 
 
 # The measurements
+
+
+@contextmanager
+def compiled() -> Iterator[Path]:
+    """Have the server as a program for the block."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        raise SystemExit("a C compiler is needed, for a server that is faster than its clients")
+    with tempfile.TemporaryDirectory() as folder:
+        binary = Path(folder) / "sse_server"
+        subprocess.run([compiler, "-O2", "-o", binary, HERE / "sse_server.c"], check=True)
+        yield binary
 
 
 @contextmanager
@@ -266,7 +308,7 @@ class Case:
     """How many requests each client sends; of wrk, how many seconds."""
 
 
-def costs(binary: Path, folder: Path, case: Case, repeats: int) -> dict[str, list[float]]:
+def costs(binary: Path, case: Case, repeats: int) -> dict[str, list[float]]:
     """Return the CPU milliseconds of a request by client, one for each repeat."""
     found: dict[str, list[float]] = {}
     for _ in range(repeats):
@@ -274,7 +316,7 @@ def costs(binary: Path, folder: Path, case: Case, repeats: int) -> dict[str, lis
             with server(binary, case.kind, CHUNKS, TTFT_MS, ITL_MS) as (url, _told):
                 if name != "wrk":
                     cpu = run_client(name, url, count, case.concurrency)["cpu"] * 1000 / count
-                elif (by_wrk := run_wrk(url, folder, count, case.concurrency)) is not None:
+                elif (by_wrk := run_wrk(url, binary.parent, count, case.concurrency)) is not None:
                     cpu = by_wrk
                 else:
                     continue
@@ -287,7 +329,7 @@ def errors(binary: Path, name: str, requests: int) -> tuple[list[float], list[fl
     with server(binary, "timed", CHUNKS, TTFT_MS, ITL_MS) as (url, told):
         figures = run_client(name, url, requests, TIMED)
     truth = {}
-    for line in told:
+    for line in told[:-1]:
         number, came, *stamps = map(int, line.split())
         truth[number] = (came, stamps)
     first, gaps = [], []
@@ -344,23 +386,24 @@ def main() -> None:
         name, url, requests, concurrency, out = options.client
         be_client(name, url, int(requests), int(concurrency), out)
         return
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        raise SystemExit("a C compiler is needed, for a server that is faster than its clients")
     scale = 0.1 if options.quick else 1.0
 
     def some(requests: int) -> int:
         return max(TIMED, round(requests * scale))
 
     many = {
-        "bare sockets": some(5000),
+        BARE: some(5000),
+        "bare sockets, asyncio": some(5000),
+        "asyncio, by line": some(1000),
         "validator": some(3000),
         "httpx, own cutting": some(200),
         "openai stream loop": some(100),
         "wrk": 1,
     }
     timed = {
-        "bare sockets": some(400),
+        BARE: some(400),
+        "bare sockets, asyncio": some(400),
+        "asyncio, by line": some(400),
         "validator": some(400),
         "httpx, own cutting": some(200),
         "wrk": 3,
@@ -370,12 +413,9 @@ def main() -> None:
         Case("the same, chunks that differ in more than their text", "varied", BURST, many),
         Case(f"timed streams, {TIMED} at a time", "timed", TIMED, timed),
     ]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        binary = folder / "sse_server"
-        subprocess.run([compiler, "-O2", "-o", binary, HERE / "sse_server.c"], check=True)
+    with compiled() as binary:
         for case in cases:
-            show(case.title, costs(binary, folder, case, options.repeats), "bare sockets")
+            show(case.title, costs(binary, case, options.repeats), BARE)
         show_errors(
             binary,
             {

@@ -126,7 +126,13 @@ class Failed(Exception):  # noqa: N818 - it says what became of a rival
 
 def cost(command: list[str | Path], work: Work, **environment: str) -> Cost:
     """Run a process to its end; raise Failed unless it ends well."""
-    clean = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+    # As installed packages are: compiled. And with nobody between them and the server.
+    odd = ("pythondontwritebytecode", "pythonunbuffered")
+    clean = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.lower().endswith("_proxy") and k.lower() not in odd
+    }
     log = work.folder / "log"
     began = time.perf_counter()
     with log.open("wb") as out:
