@@ -26,8 +26,6 @@ FLOORS = {
     "fakeai/rate-limits": (1.0, 0.93),
     # The p90 of what a GPU was is still one of its range, and no client knows a millijoule.
     "fakeai/dcgm": (1.0, 0.94),
-    # One event in which an answer says why it ended is enough, and the others may lack it.
-    "openai/client": (0.2, 0.95),
 }
 """The least share of drops, and of all other mutants that are not tolerated, that each spec
 catches: all and 95 %, but for what is explained."""
