@@ -474,9 +474,10 @@ def test_a_cancelled_load_keeps_what_it_had():
                 await task
 
     asyncio.run(main())
+    # By number: the second may be written after the third, whose connection was open already.
     result = collector.result()
-    assert [e.outcome for e in result.exchanges[:2]] == ["ok", "ok"]
-    assert [e.outcome for e in result.exchanges[2:]] == ["interrupted", "interrupted"]
+    ended = sorted(result.exchanges, key=lambda e: e.index)
+    assert [e.outcome for e in ended] == ["ok", "ok", "interrupted", "interrupted"]
     assert collector.in_flight == 0
     assert all(e.done >= e.sent for e in result.exchanges)
     document = ledger(result)

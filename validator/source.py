@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import yaml
 
-from validator.errors import Problems
+from validator import files
+from validator.errors import Problems, UsageError
 from validator.reference import Reference
 from validator.span import Span
 
@@ -73,6 +75,21 @@ class Node:
                     return None
         return node
 
+    def members(self, key: str) -> dict[str, Node]:
+        """Return the mapping under *key*; an empty one if there is none."""
+        member = self.at(key)
+        return member.value if member is not None and isinstance(member.value, dict) else {}
+
+    def items(self, key: str) -> list[Node]:
+        """Return the list under *key*; an empty one if there is none."""
+        member = self.at(key)
+        return member.value if member is not None and isinstance(member.value, list) else []
+
+    def place(self, *keys: str) -> Span:
+        """Return where the last of *keys* stands; where this value's own does without them."""
+        member = self.at(*keys)
+        return self.key_span if member is None else member.key_span
+
     def plain(self) -> Any:
         """Return the value without positions."""
         match self.value:
@@ -118,6 +135,16 @@ def scalar(text: str) -> bool | int | float | str | None:
                 return text
             return text if number in (float("inf"), float("-inf")) else number
     return text
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file; raise `UsageError` when it has none, or more than `MAX_BYTES`."""
+    try:
+        return files.read(path, MAX_BYTES).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not UTF-8 text (byte {error.start})") from error
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
 
 
 def read(text: str, file: str, problems: Problems) -> Node | None:

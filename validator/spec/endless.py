@@ -7,7 +7,6 @@ from validator.errors import Problems
 from validator.probes.base import Collect
 from validator.reference import Reference
 from validator.source import Node
-from validator.span import Span
 from validator.spec.model import Endpoint
 from validator.spec.written import CollectBlock, EndpointBlock, TargetBlock
 from validator.values import json_text
@@ -24,16 +23,16 @@ def collect(
     if socket:
         _check_socket(written, node, problems)
     elif written.format == FRAMES:
-        problems.add("format: frames goes with websocket:", _key(node, "format"))
+        problems.add("format: frames goes with websocket:", node.place("format"))
     block = written.collect
     if block is None:
         if socket:
             message = "a WebSocket has no end: how much of it?"
-            problems.add(message, _key(node, "websocket"), "add collect: {frames: 1}")
+            problems.add(message, node.place("websocket"), "add collect: {frames: 1}")
         return None
     if not socket and written.format != "events":
         message = "collect: goes with websocket:, or with format: events"
-        problems.add(message, _key(node, "collect"))
+        problems.add(message, node.place("collect"))
         return None
     timeout = written.timeout or defaults.timeout or Endpoint("", "").timeout
     return _checked(block, node, "frames" if socket else "events", timeout, problems)
@@ -42,10 +41,10 @@ def collect(
 def _check_socket(written: EndpointBlock, node: Node, problems: Problems) -> None:
     if written.format not in (None, FRAMES):
         message = "a WebSocket is read as frames: each as JSON if it is JSON, else as a text"
-        problems.add(message, _key(node, "format"), "leave out format:")
+        problems.add(message, node.place("format"), "leave out format:")
     if written.status is not None:
         message = "a WebSocket opens with 101 or not at all; status: goes with get: and post:"
-        problems.add(message, _key(node, "status"), "leave it out")
+        problems.add(message, node.place("status"), "leave it out")
 
 
 def _checked(
@@ -55,18 +54,18 @@ def _checked(
     other = "events" if noun == "frames" else "frames"
     if counts[other] is not None:
         message = f"collect: {other} of what sends {noun}"
-        problems.add(message, _key(node, "collect", other), f"write {noun}:")
+        problems.add(message, node.place("collect", other), f"write {noun}:")
         return None
     if counts[noun] is None and block.for_ is None:
         hint = f"such as collect: {{{noun}: 3}}, {{for: 2s}} or both"
-        problems.add(f"collect needs {noun}: or for:", _key(node, "collect"), hint)
+        problems.add(f"collect needs {noun}: or for:", node.place("collect"), hint)
     if block.for_ is not None and block.for_ >= timeout:
         message = (
             f"collecting for {duration.written(block.for_)} does not end within the timeout"
             f" of {duration.written(timeout)}"
         )
         hint = "give the endpoint a longer timeout:"
-        problems.add(message, _key(node, "collect", "for"), hint)
+        problems.add(message, node.place("collect", "for"), hint)
     return Collect(counts[noun], block.for_)
 
 
@@ -92,8 +91,3 @@ def too_early(key: str, node: Node, problems: Problems) -> bool:
     for span in spans:
         problems.add(f"{key}: must be known before the load", span)
     return bool(spans)
-
-
-def _key(node: Node, *keys: str) -> Span:
-    member = node.at(*keys)
-    return node.key_span if member is None else member.key_span

@@ -8,9 +8,9 @@ import re
 import typing
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import CoreSchema, core_schema
 
 from validator import duration
@@ -19,6 +19,7 @@ from validator.query import Query, compiled
 from validator.registry import suggest
 from validator.selector import Selector, compiled_selector
 from validator.size import size
+from validator.source import Node
 from validator.values import brief, kind
 
 
@@ -29,6 +30,20 @@ class Written(BaseModel):
 
     nouns: typing.ClassVar[tuple[str, str]] = ("key", "keys")
     """What an unknown key of this mapping is called."""
+
+    @classmethod
+    def of(cls, node: Node | None) -> Self | None:
+        """Return *node* as this, None when it is not one; what is wrong is said elsewhere."""
+        if node is None:
+            return None
+        try:
+            return cls.model_validate(node.plain(), by_alias=True)
+        except ValidationError:
+            return None
+
+    def given(self) -> dict[str, Any]:
+        """Return what was written, by the names of its keys."""
+        return self.model_dump(exclude_none=True)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

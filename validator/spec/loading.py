@@ -1,20 +1,26 @@
-"""From a `load:` block to the plan of a load: what fits together, and what does not."""
+"""From a `load:` block to a load: what is sent and when, what fits together, and what does not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from pathlib import Path
+from typing import Final
 
-from validator.drivers import Driver
+from validator.drivers import Connection, Driver
 from validator.errors import Problems
 from validator.pacing import Arrivals, Burst, Pacer, Stages
 from validator.plan import AbortOn, Cancel, LoadPlan, Think, Warmup
 from validator.records.load import Slo
 from validator.source import Node
-from validator.span import Span
-from validator.spec.forms import Written
+from validator.spec.drivers import driver
 from validator.spec.load_keys import AbortBlock, CancelBlock, RampStage, ThinkBlock, WarmupBlock
+from validator.spec.model import Load, Target
+from validator.spec.promises import Promises, implied
+from validator.spec.secrets import Secrets
 from validator.spec.written import LoadBlock
+
+TIMEOUT: Final = 60.0
+"""Seconds that a request has in all, unless the spec says."""
 
 OPEN_LOOP_ROOM: Final = 512
 """In flight at most under a rate, unless the spec says: half of the files a process may usually
@@ -24,11 +30,52 @@ POISSON: Final = 1.0
 _OF_STREAMS: Final = ("ttft", "ttfc", "tpot", "itl")
 
 
-def plan(written: LoadBlock, node: Node, driver: Driver, problems: Problems) -> LoadPlan | None:
+def load(  # noqa: PLR0913 - what is written, and where it goes to
+    name: str,
+    node: Node,
+    promises: Promises,
+    target: Target,
+    *,
+    folder: Path,
+    secrets: Secrets,
+    problems: Problems,
+) -> Load | None:
+    """Return the load in *node*; None, and problems, when it is none.
+
+    Files that it names are looked for in *folder*.
+    """
+    about = [promises.about_load(item, name) for item in node.items("assert")]
+    listed = node.at("assert")
+    if listed is not None and listed.value == []:
+        problems.add(
+            "an empty list of assertions",
+            listed.span,
+            "leave it out: success_rate ≥ 0.9 is implied",
+        )
+    written = LoadBlock.of(node)
+    if written is None:
+        return None
+    connection = Connection(target.url, target.api_key, written.timeout or TIMEOUT)
+    sender = driver(written, node, connection, folder, secrets, problems)
+    found = None if sender is None else _plan(written, node, sender, problems)
+    if found is None:
+        return None
+    success_rate, some_ok, not_aborted = implied(name)
+    assertions = [assertion for assertion in about if assertion is not None] or [success_rate]
+    aborting = (not_aborted,) if found.abort_on else ()
+    return Load(
+        plan=found,
+        name=name,
+        assertions=(*assertions, some_ok, *aborting),
+        span=node.span,
+    )
+
+
+def _plan(written: LoadBlock, node: Node, driver: Driver, problems: Problems) -> LoadPlan | None:
     """Return the plan that a `load:` block asks for; None, and problems, when it makes no sense."""
     found = tuple(_nonsense(written, driver))
     for key, message, hint in found:
-        problems.add(message, _place(node, key), hint)
+        problems.add(message, node.place(key), hint)
     if found:
         return None
     ramp = tuple((stage.over, stage.to) for stage in written.ramp or ())
@@ -48,7 +95,7 @@ def plan(written: LoadBlock, node: Node, driver: Driver, problems: Problems) -> 
         warmup=_warmup(written.warmup),
         cancel=_cancel(written.cancel, written.seed or 0),
         abort_on=_abort_on(written.abort_on),
-        slo=None if written.slo is None else Slo(_given(written.slo)),
+        slo=None if written.slo is None else Slo(written.slo.given()),
     )
 
 
@@ -93,11 +140,11 @@ def _nonsense(written: LoadBlock, driver: Driver) -> Iterator[tuple[str, str, st
     yield from _ramp_nonsense(written)
     if written.think is not None:
         yield from _think_nonsense(written.think, has_rate=written.rate is not None)
-    if written.warmup is not None and not _given(written.warmup):
+    if written.warmup is not None and not written.warmup.given():
         yield "warmup", "a warmup needs requests: or duration:", "such as {requests: 10}"
     yield from _stream_nonsense(written, driver)
     if written.abort_on is not None:
-        limits = _given(written.abort_on)
+        limits = written.abort_on.given()
         if not limits.keys() - {"after"}:
             hint = "such as {failed: 20}"
             yield "abort_on", "abort_on needs failed, failed_share or consecutive", hint
@@ -109,7 +156,7 @@ def _stream_nonsense(written: LoadBlock, driver: Driver) -> Iterator[tuple[str, 
     if written.cancel is not None and not getattr(driver, "stream", False):
         yield "cancel", "only a stream can be cut off after a number of events", "use stream: true"
     if written.slo is not None:
-        limits = _given(written.slo)
+        limits = written.slo.given()
         if not limits:
             yield "slo", "an SLO needs a limit", "such as {ttft: 500ms}"
         of_streams = [name for name in _OF_STREAMS if name in limits]
@@ -145,7 +192,7 @@ def _ramp_nonsense(written: LoadBlock) -> Iterator[tuple[str, str, str]]:
 
 
 def _think_nonsense(think: ThinkBlock, *, has_rate: bool) -> Iterator[tuple[str, str, str]]:
-    given = set(_given(think))
+    given = set(think.given())
     if has_rate:
         hint = "leave out one of the two"
         yield "think", "think: pauses between requests, and under a rate nothing waits", hint
@@ -153,12 +200,3 @@ def _think_nonsense(think: ThinkBlock, *, has_rate: bool) -> Iterator[tuple[str,
         yield "think", "think: expected a duration, {min, max} or {mean}", "such as think: 500ms"
     elif "min" in given and think.min > think.max:
         yield "think", "think: min is longer than max", ""
-
-
-def _given(block: Written) -> dict[str, Any]:
-    return block.model_dump(exclude_none=True)
-
-
-def _place(node: Node, key: str) -> Span:
-    member = node.at(key) if key else None
-    return node.key_span if member is None else member.key_span

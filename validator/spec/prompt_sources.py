@@ -33,9 +33,9 @@ def prompts(
         )
         problems.add(message, node.span, "such as {file: prompts.txt}")
     if written.field is not None and written.jsonl is None:
-        problems.add("field: goes with jsonl:", _place(node, "field"))
+        problems.add("field: goes with jsonl:", node.place("field"))
     if written.synthetic is not None and written.order == "shuffled":
-        problems.add("synthetic prompts come in turn", _place(node, "order"), "leave order: out")
+        problems.add("synthetic prompts come in turn", node.place("order"), "leave order: out")
     if len(problems.found) > known:
         return None
     if written.synthetic is not None:
@@ -111,8 +111,3 @@ def _lines(
     if not found:
         problems.add(f"{path}: no prompts in it", place.span)
     return found
-
-
-def _place(node: Node, key: str) -> Span:
-    member = node.at(key)
-    return node.span if member is None else member.key_span

@@ -10,7 +10,7 @@ from pathlib import Path
 from validator import bundled
 from validator.errors import Problems, UsageError
 from validator.registry import suggest
-from validator.source import Node, read
+from validator.source import Node, read, text_of
 from validator.spec import explanations
 from validator.spec.written import SuiteFile
 
@@ -39,7 +39,7 @@ class _Reading:
         if node is None:
             self.found.setdefault(path)
             return
-        self.problems.sources[str(path)] = path.read_text(encoding="utf-8-sig")
+        self.problems.sources[str(path)] = text_of(path)
         listed = node.at("suite")
         wrong = len(self.problems.found)
         explanations.complain(SuiteFile, node, self.problems)
@@ -73,8 +73,8 @@ class _Reading:
 def _suite(path: Path) -> Node | None:
     """Return what is written at *path* if that is a suite."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
+        text = text_of(path)
+    except UsageError:
         return None  # whoever loads it says so
     if "suite" not in text:
         return None
