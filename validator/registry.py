@@ -40,6 +40,9 @@ class Registry(Mapping[str, T], Generic[T]):
     def __getitem__(self, name: str) -> T:
         return self._items[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._items  # as Mapping has it, each unknown name would raise and catch
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._items)
 

@@ -56,9 +56,14 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+# Made once: json.dumps makes an encoder each time.
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+_write_out = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
+
 def json_text(value: Any) -> str:
     """Write *value* as JSON in one line, without what a terminal acts on or UTF-8 cannot hold."""
-    text = json.dumps(value, ensure_ascii=False)
+    text = _encode(value)
     if text.isprintable():
         return text
     # Outside its strings JSON of one line is printable, so every escape stands inside one.
@@ -86,13 +91,13 @@ def brief(value: Json, limit: int = 60) -> str:
     # Big values are cut before they are written out: a 10 MB array costs nothing here.
     match value:
         case list() if len(value) > limit:
-            text = json.dumps(value[:limit], ensure_ascii=False, default=str)
+            text = _write_out(value[:limit])
         case dict() if len(value) > limit:
-            text = json.dumps(dict(list(value.items())[:limit]), ensure_ascii=False, default=str)
+            text = _write_out(dict(list(value.items())[:limit]))
         case str() if len(value) > limit:
-            text = json.dumps(value[: limit + 1], ensure_ascii=False)
+            text = _write_out(value[: limit + 1])
         case _:
-            text = json.dumps(value, ensure_ascii=False, default=str)
+            text = _write_out(value)
     text = printable(text[: limit + 1])
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
