@@ -140,7 +140,7 @@ def test_an_empty_load_has_counts_but_no_figures():
         assert found[name] is None
     assert found["tokens"] == {"prompt": None, "completion": None, "cached": None, "source": None}
     assert found["client"] == {
-        "lag_ms": {"p50": None, "p99": None, "max": None},
+        "lag_ms": {"p50": None, "p99": None, "max": None, "total": None},
         "prepare_ms": {"p50": None, "p99": None, "max": None},
         "cpu_share": None,
         "cpu_total": None,

@@ -1,10 +1,12 @@
 """Whether a failure says something about the server, or only that the client itself was late.
 
-The client's times are too long rather than too short: to what a thing took comes what its own
-event loop took to notice. So a time was truly somewhere between what the ledger says and that less
-the lag, and a rate somewhere above. What fails for all of these is a failure: a server that claims
-to be slower than its client saw lies, however late the client was. What holds for some of them
-cannot be decided. Nothing here is asked about what passed.
+To what a thing took comes what the client's own event loop took to notice. So a time was truly
+somewhere between what the ledger says and that less the lag, and a rate somewhere above: a request
+that ends late lets the next one begin late, and all of that adds up. A gap between two tokens may
+also have been longer, for what a late client reads together came together to it; the same is so of
+what is reckoned from such gaps. What fails for all of these is a failure: a server that claims to
+be slower than its client saw lies, however late the client was. What holds for some of them cannot
+be decided. Nothing here is asked about what passed.
 """
 
 from __future__ import annotations
@@ -36,6 +38,8 @@ _AT_ONCE: Final = 4
 _COUNTS: Final = ("count", "missing")
 _ROUGH: Final = ("p99", "max")
 """Figures that one late moment decides."""
+_GAPS: Final = ("itl_ms", "tpot_ms")
+"""Times between two instants of which either may have been noticed late."""
 
 Field: TypeAlias = "tuple[str | int, ...]"
 """The keys of a value of the ledger."""
@@ -50,6 +54,8 @@ class Lateness:
     rare: float
     """Its p99."""
     worst: float
+    total: float | None
+    """The sum of all its lags, in ms."""
     share: float | None
     """Of a CPU."""
 
@@ -133,9 +139,16 @@ def _lateness(ledger: Json, field: Field) -> Lateness | None:
     """Return how late the client was; None when it was not, or nobody knows."""
     load = _load_of(ledger, field)
     share = _at(ledger, (*load, "client", "cpu_share"))
-    lags = [_at(ledger, (*load, "client", "lag_ms", name)) for name in ("p50", "p99", "max")]
-    usual, rare, worst = (float(lag) if is_number(lag) else 0.0 for lag in lags)
-    found = Lateness(usual, rare, max(rare, worst), float(share) if is_number(share) else None)
+    named = ("p50", "p99", "max", "total")
+    lags = [_at(ledger, (*load, "client", "lag_ms", name)) for name in named]
+    usual, rare, worst, total = (float(lag) if is_number(lag) else None for lag in lags)
+    found = Lateness(
+        usual or 0.0,
+        rare or 0.0,
+        max(rare or 0.0, worst or 0.0),
+        total,
+        float(share) if is_number(share) else None,
+    )
     return found if found.busy or found.rare > 0 else None
 
 
@@ -144,29 +157,51 @@ def _truths(ledger: Json, fields: tuple[tuple[Field, Lateness], ...]) -> Iterato
     sizes = range(1, len(fields) + 1) if len(fields) <= _AT_ONCE else (1, len(fields))
     for size in sizes:
         for chosen in itertools.combinations(fields, size):
-            for step in range(1, STEPS + 1):
+            gaps = any(_is_gap(field) for field, _ in chosen)
+            for step, longer in itertools.product(range(1, STEPS + 1), (False, True)[: 1 + gaps]):
                 truth = ledger
                 for field, late in chosen:
-                    was = _at(ledger, field)
-                    if is_number(was):
-                        duration = _at(ledger, (*_load_of(ledger, field), "duration_s"))
-                        true = _true(float(was), field, late, duration, step / STEPS)
+                    if longer and _is_gap(field):
+                        true = _longer(ledger, field, late, step / STEPS)
+                    else:
+                        true = _shorter(ledger, field, late, step / STEPS)
+                    if true is not None:
                         truth = _with(truth, field, true)
                 yield truth
 
 
-def _true(was: float, field: Field, late: Lateness, duration: Json, share: float) -> float:
+def _is_gap(field: Field) -> bool:
+    return any(key in _GAPS for key in field)
+
+
+def _shorter(ledger: Json, field: Field, late: Lateness, share: float) -> float | None:
     """Return what a time or a rate was without *share* of the lateness that may be in it."""
+    was = _at(ledger, field)
+    if not is_number(was):
+        return None
     lag = late.within(field)
     match _unit(field):
         case "ms":
             return was * (1 - share) if late.busy else max(0.0, was - share * lag)
         case "s":
-            return was * (1 - share) if late.busy else max(0.0, was - share * lag / 1000)
+            total = lag if late.total is None else late.total
+            return was * (1 - share) if late.busy else max(0.0, was - share * total / 1000)
     # Of a rate the time that it was divided by is what may be too long.
+    duration = _at(ledger, (*_load_of(ledger, field), "duration_s"))
     seconds = float(duration) if is_number(duration) else 0.0
-    excess = share if late.busy else share * lag / 1000 / seconds if seconds > 0 else 0.0
+    total = lag if late.total is None else late.total
+    excess = share if late.busy else share * total / 1000 / seconds if seconds > 0 else 0.0
     return was / max(1 - excess, 1 / STEPS)
+
+
+def _longer(ledger: Json, field: Field, late: Lateness, share: float) -> float | None:
+    """Return what a gap was with *share* of the lateness by which its start may have been moved."""
+    was, whole = _at(ledger, field), _at(ledger, (*_load_of(ledger, field), "wall_ms", "max"))
+    if not is_number(was):
+        return None
+    if late.busy:  # nothing within a request is longer than the request
+        return was + share * max(0.0, (float(whole) if is_number(whole) else 0.0) - was)
+    return was + share * late.within(field)
 
 
 def _at(ledger: Json, field: Field) -> Json:

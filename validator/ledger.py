@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -56,7 +57,7 @@ def ledger(result: LoadResult) -> dict[str, Json]:
         "percentiles": {"exact": not tally.sketched, "relative_error": tally.error},
         "aborted": result.aborted or False,
         "client": {
-            "lag_ms": _few(stats.summary(result.lags, scale=MS)),
+            "lag_ms": _lag(result.lags),
             "prepare_ms": _few(times["prepared_ms"]),
             "cpu_share": result.cpu_share,
             "cpu_total": result.cpu_total,
@@ -67,6 +68,14 @@ def ledger(result: LoadResult) -> dict[str, Json]:
             "unsent": result.unsent,
         },
         "goodput": None if tally.slo is None else _goodput(tally, tally.slo),
+    }
+
+
+def _lag(lags: Sequence[float]) -> dict[str, Json]:
+    """Return how late the event loop woke up, and by how much in all."""
+    return {
+        **_few(stats.summary(lags, scale=MS)),
+        "total": math.fsum(lags) * MS if lags else None,
     }
 
 
