@@ -7,6 +7,7 @@ import fcntl
 import io
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -141,6 +142,7 @@ def test_nothing_but_a_verb_is_a_usage_error():
         (["--set", "loda.requests=5"], "load"),
         (["--set", "target.timeout=soon"], "target.timeout"),
         (["--report", "jsn"], "json"),
+        (["--report", "json="], "no path; leave out the = for stdout"),
         (["--report", "xml"], "known formats"),
         (["--report", "json", "--report", "csv"], "stdout"),
         (["--report", "json=-", "--report", "csv"], "stdout"),
@@ -549,6 +551,29 @@ def test_an_encoding_without_our_marks_still_gets_its_report(failed):
     assert done.returncode == 1
     assert b"FAILED" in done.stdout
     assert b"Traceback" not in done.stderr
+    # Colour is no signal here, and what passed must not look as what failed.
+    assert re.search(rb"\n\+ +\|reachable", done.stdout)
+    assert re.search(rb"\nX +\|", done.stdout)
+    assert b">= 5 (load.sent)" in done.stdout
+    assert b"(0 -> " in done.stdout
+    assert b"?" not in done.stdout
+
+
+def test_no_line_of_the_table_is_a_command_to_githubs_runner(tmp_path):
+    spec = tmp_path / "spec.yaml"
+    text = (
+        "version: 1\ntarget: {{url: http://127.0.0.1:9}}\n"
+        "load: {{model: m, requests: 1, prompts: [hi],"
+        " assert: [{{path: $.ok, eq: 1, why: '{why}'}}]}}\n"
+    )
+    spec.write_text(text.format(why=f"{'x' * 40} {'y' * 40} ::error::pwned"))
+    done = validator("run", spec, env={"GITHUB_ACTIONS": "true"})
+    first, *within, last = done.stdout.splitlines()
+    assert any(line.strip().startswith("::error::pwned") for line in within)
+    assert first.startswith("::stop-commands::")
+    assert last == f"::{first.removeprefix('::stop-commands::')}::"
+    spec.write_text(text.format(why="harmless"))
+    assert "stop-commands" not in validator("run", spec, env={"GITHUB_ACTIONS": "true"}).stdout
 
 
 def test_a_reader_that_leaves_early_gets_no_traceback(recorded):

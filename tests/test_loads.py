@@ -510,4 +510,4 @@ def test_every_report_says_which_load():
     text = REPORTERS["table"]([report])
     for said in ("3 of 3 succeeded", "4 of 4 succeeded", "Load first  2 of 2 passed"):
         assert said in text
-    assert "Passed  Load first 2/2, Load second 2/2, alone 3/4, together 3/3" in text
+    assert "Pass rates  Load first 2/2, Load second 2/2, alone 3/4, together 3/3" in text

@@ -234,3 +234,13 @@ def test_text_that_utf_8_cannot_hold_is_recorded_and_reported(tmp_path):
     judged = conclude(spec("http://x", PAGE, load="", settle=""), found)
     for render in REPORTERS.values():
         assert render([judged]).encode("utf-8")
+
+
+def test_a_replay_says_what_it_is_and_where_the_spec_asks_for_another_load(recorded):
+    done = replayed(recorded.file, "--requests", "50")
+    said = " ".join(done.stderr.split())
+    assert "nothing is sent or read: judging" in said
+    assert "the load of the spec is 50 requests, that of the recording 20" in said
+    assert (
+        "requests, that of the recording" not in replayed(recorded.file, "--requests", "20").stderr
+    )

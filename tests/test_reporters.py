@@ -24,6 +24,7 @@ from validator.decoders import DECODERS
 from validator.predicates import PREDICATES
 from validator.records.chart import Chart, Form, Series
 from validator.records.observation import Payload
+from validator.records.recording import Recording
 from validator.records.verdict import Report, Severity, Status, Verdict
 from validator.reporters import REPORTERS
 from validator.reporters.table import THEME, tables
@@ -85,6 +86,41 @@ def test_junit_follows_the_schema_of_jenkins(everything):
     for reports in ([r] for r in everything):
         XSD.assertValid(etree.fromstring(REPORTERS["junit"](reports).encode()))
     XSD.assertValid(etree.fromstring(REPORTERS["junit"](everything).encode()))
+
+
+SUREFIRE = {
+    "testsuite": ({"name", "tests", "errors", "skipped", "failures"}, {"time", "group"}),
+    "properties": (set(), set()),
+    "property": ({"name", "value"}, set()),
+    "testcase": ({"name", "time"}, {"classname", "group"}),
+    "failure": ({"type"}, {"message"}),
+    "error": ({"type"}, {"message"}),
+    "skipped": (set(), {"message"}),
+}
+"""The elements of surefire-test-report.xsd that we write: what each must have, and may have."""
+
+
+def test_each_junit_suite_is_one_that_surefire_could_have_written(everything):
+    for suite in etree.fromstring(REPORTERS["junit"](everything).encode()):
+        for element in suite.iter():
+            needed, allowed = SUREFIRE[element.tag]
+            assert needed <= {*element.keys()} <= needed | allowed, element.tag
+            assert re.fullmatch(r"\d*(\.\d{0,3})?", element.get("time", ""))
+
+
+def test_a_junit_case_stays_itself_when_its_line_moves(tmp_path):
+    text = (
+        "version: 1\ntarget: {url: http://x}\n"
+        "endpoints: {a.b: {get: /a, assert: [{path: $.x, eq: 1}]}}\n"
+    )
+    names = []
+    for lines in ("", "# a comment\n"):
+        spec = tmp_path / "my.spec.yaml"
+        spec.write_text(lines + text)
+        report = conclude(load_spec(spec), Recording("t", "", "", "2026-01-01"))
+        suite = etree.fromstring(REPORTERS["junit"]([report]).encode())
+        names.append([(c.get("classname"), c.get("name")) for c in suite.iter("testcase")])
+    assert names[0] == names[1] == [("my_spec.a_b", "reachable"), ("my_spec.a_b", "x")]
 
 
 def test_a_junit_parser_counts_what_broke_each_run(everything):

@@ -741,3 +741,15 @@ def test_run_inside_an_event_loop_says_what_to_call_instead():
 
     with pytest.raises(UsageError, match=r"await run_async\(spec\)"):
         asyncio.run(notebook())
+
+
+def test_a_clock_that_is_to_go_on_is_not_waited_for():
+    found, _ = judged(
+        Books(moving=1000),
+        endpoints="  counts: {get: /metrics, assert: [{path: $.total, delta: {gt: 0}}]}",
+        settle="settle: {within: 60s, every: 20ms, stable_for: 60ms}",
+    )
+    assert found.exit_code == 0
+    assert found.settled is not None
+    assert found.settled.elapsed < 10
+    assert found.settled.moving == ("counts",)

@@ -78,6 +78,7 @@ def test_a_file_that_is_included_is_watched_too(recorded, tmp_path):
     spec.write_text(
         "version: 1\ntarget: {url: http://localhost:1}\ninclude: [part.yaml]\n"
         "load: {model: m, requests: 20, prompts: [hi]}\n"
+        "endpoints: {dynamo: {get: /dynamo/metrics/json, assert: [{path: $, type: object}]}}\n"
     )
     with watching(spec, "--replay", recorded.file, "-q") as (until, _):
         until("judged in")
@@ -94,3 +95,26 @@ def test_what_cannot_be_watched_is_a_usage_error(tmp_path):
     done = validator("watch", "fakeai/dashboard", "--replay", tmp_path / "none.json")
     assert done.returncode == 2
     assert "none.json" in done.stderr
+
+
+def test_watching_ends_by_ctrl_c_after_a_run_of_its_own(tmp_path):
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(
+        "version: 1\ntarget: {url: http://127.0.0.1:9}\n"
+        "endpoints: {page: {get: /page, assert: [{path: $, type: object}]}}\n"
+    )
+    with watching(spec, "-q") as (until, process):
+        until("judged in")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(WITHIN) == 0
+
+
+def test_a_recording_of_another_spec_is_not_watched(recorded, tmp_path):
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(
+        "version: 1\ntarget: {url: http://127.0.0.1:9}\n"
+        "endpoints: {page: {get: /page, assert: [{path: $, type: object}]}}\n"
+    )
+    done = validator("watch", spec, "--replay", recorded.file)
+    assert done.returncode == 2
+    assert "a recording of another spec" in done.stderr

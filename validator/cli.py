@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import gc
 import os
@@ -15,6 +16,13 @@ from validator import __version__
 from validator.errors import SpecProblems, ValidatorError
 from validator.verbs import VERBS
 from validator.verbs.base import INTERRUPTED
+
+PLAIN = "validator.plain"
+"""How characters are written that the output's encoding does not have."""
+_PLAIN = {
+    "✓": "+", "○": "o", "✗": "X", "⚠": "!", "ℹ": "i", "×": "x", "·": "-", "–": "-", "─": "-",
+    "≥": ">=", "≤": "<=", "≠": "!=", "→": "->", "…": "...", "±": "+-", "∞": "inf", "÷": "/",
+}  # fmt: skip
 
 _EXIT_CODES = """\b
 Exit codes: 0 passed
@@ -47,9 +55,10 @@ def main() -> None:
     # A closed stream is None to Python; nobody listens there, and that is all.
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 - open to the end
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
+    codecs.register_error(PLAIN, _plainly)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a mark is worth less than the line it stands in
+            stream.reconfigure(errors=PLAIN)  # a mark is worth less than the line it stands in
         _wait_for_readers(stream)
     code = _main()
     try:
@@ -59,6 +68,12 @@ def main() -> None:
         code = _unwritten(error)
     # Everything is closed; taking a large spec apart object by object would only cost time.
     os._exit(code)
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    unknown = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(character, "?") for character in unknown), error.end
 
 
 def _wait_for_readers(stream: TextIO) -> None:

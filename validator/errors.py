@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from validator.span import Span, excerpt
@@ -28,6 +28,11 @@ class UsageError(ValidatorError):
     """The call is wrong, and the message says how to mend it."""
 
     exit_code = 2
+
+
+def together(errors: Sequence[UsageError]) -> UsageError:
+    """Return one error that says what each of several does."""
+    return errors[0] if len(errors) == 1 else UsageError("\nerror: ".join(map(str, errors)))
 
 
 class MissingExtra(UsageError):  # noqa: N818 - says what is missing

@@ -74,6 +74,7 @@ def write(path: Path, text: str) -> None:
         return
     partial = ""
     try:
+        path = path.resolve()  # what a link stands for is written, and the link stays
         with tempfile.NamedTemporaryFile(
             "w",
             encoding="utf-8",

@@ -7,15 +7,21 @@ from datetime import date
 
 from validator.evaluate import Judge
 from validator.judgement import asks_change
+from validator.measures.base import Reach
 from validator.query import Query
 from validator.records.observation import Snapshot
 from validator.records.recording import Round
 from validator.selector import Selector
 from validator.spec.model import (
+    Ask,
     Assertion,
+    Condition,
+    Derive,
     ExprAssertion,
     Over,
     PathAssertion,
+    Quantifier,
+    Quantify,
     Spec,
     references,
 )
@@ -69,6 +75,31 @@ def fingerprint(
     return {
         name: selected(asked[name], name, snapshot.document) for name, snapshot in snapshots.items()
     }
+
+
+def waited_for(asked: Mapping[str, tuple[Assertion, ...]]) -> dict[str, tuple[Assertion, ...]]:
+    """Return those of *asked* that more movement could make false: they want a value at rest."""
+    return {name: tuple(a for a in found if not _rises(a)) for name, found in asked.items()}
+
+
+def _rises(assertion: Assertion) -> bool:
+    """Say whether it holds for good once it does, as that a clock goes on."""
+    return isinstance(assertion, PathAssertion) and _holds_of_more(assertion.condition)
+
+
+def _holds_of_more(condition: Condition) -> bool:
+    for part in condition:
+        match part:
+            case Ask(predicate=predicate):
+                if not predicate.rises:
+                    return False
+            case Derive(measure=measure, inner=inner):
+                if measure.reach is not Reach.CHANGE or not _holds_of_more(inner):
+                    return False
+            case Quantify(quantifier=quantifier, inner=inner):
+                if quantifier is Quantifier.NONE or not _holds_of_more(inner):
+                    return False
+    return True
 
 
 def held(spec: Spec, assertions: Iterable[Assertion], rounds: Sequence[Round], today: date) -> bool:

@@ -177,17 +177,19 @@ async def settle(  # noqa: PLR0913 - what to watch, how long, what counts, and t
     fingerprint: Fingerprint,
     content: Content,
     clock: Clock,
+    restless: Fingerprint = lambda _: {},
     sleep: Sleep = asyncio.sleep,
     sequential: bool = False,
 ) -> Settled:
     """Poll *endpoints* until their values are still and every delta holds, or time is up.
 
-    One that hangs costs its timeout once and is not polled again; nor are those marked
-    `read_last` ever.
+    Of what *restless* picks out it is only reported whether it moves. An endpoint that hangs costs
+    its timeout once and is not polled again; nor are those marked `read_last` ever.
     """
     began = clock()
     deadline = began + plan.within
     watched = {e.id: Stillness(plan.stable_for) for e in endpoints if not e.read_last}
+    reported = {name: Stillness(plan.stable_for) for name in watched}
     polled = [endpoint for endpoint in endpoints if endpoint.id in watched]
     latest: dict[str, Snapshot] = {}
     satisfied: set[str] = set()
@@ -206,10 +208,11 @@ async def settle(  # noqa: PLR0913 - what to watch, how long, what counts, and t
         seen = await _each(polled, read, at_once=1 if sequential else _AT_ONCE)
         polls += 1
         latest |= seen
-        values = fingerprint(latest)
+        values, others = fingerprint(latest), restless(latest)
         for name, snapshot in seen.items():
             if snapshot.error is None:
                 watched[name].see(snapshot.taken, values.get(name))
+                reported[name].see(snapshot.taken, str(others.get(name)))
             else:
                 watched[name].lose_sight()
         satisfied = {name for name in content(latest) if name in watched and watched[name].seen}
@@ -219,14 +222,15 @@ async def settle(  # noqa: PLR0913 - what to watch, how long, what counts, and t
         now = clock()
         await sleep(max(min(max(due - now, _SHORTEST_PAUSE), deadline - now), 0))
 
+    moving = [name for name in watched if watched[name].moving or reported[name].moving]
     return Settled(
-        settled=all(one.seen and not one.moving for one in watched.values()),
+        settled=not moving and all(one.seen for one in watched.values()),
         elapsed=clock() - began,
         polls=polls,
         waiting_for=tuple(
             name for name, one in watched.items() if name not in satisfied or one.moving
         ),
-        moving=tuple(name for name, one in watched.items() if one.moving),
+        moving=tuple(moving),
     )
 
 

@@ -259,9 +259,9 @@ class NotHeldError(Exception):
 
 
 def _told(verdict: Verdict, report: Report) -> str:
-    from validator.reporters.wording import message
+    from validator.reporters.wording import message, where
 
-    lines = [message(verdict), f"{verdict.span}"]
+    lines = [message(verdict), where(verdict)]
     lines += [f"note: {remark}" for remark in report.remarks]
     return "\n".join(lines)
 

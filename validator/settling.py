@@ -28,6 +28,7 @@ async def settled(
     """Poll what the last of *rounds* moves until it is still, and what *concerns* it holds."""
     *earlier, latest = rounds
     asked = movement.moving(spec, rounds)
+    still = movement.waited_for(asked)
     wanted = {name: [a for a in found if concerns(a)] for name, found in asked.items()}
 
     def content(snapshots: Mapping[str, Snapshot]) -> set[str]:
@@ -39,7 +40,8 @@ async def settled(
         observer,
         [endpoint for endpoint in spec.endpoints if endpoint.id in asked],
         spec.settle,
-        fingerprint=lambda snapshots: movement.fingerprint(asked, snapshots),
+        fingerprint=lambda snapshots: movement.fingerprint(still, snapshots),
+        restless=lambda snapshots: movement.fingerprint(asked, snapshots),
         content=content,
         clock=observer.clock,
         sequential=spec.sequential,

@@ -49,6 +49,8 @@ class Predicate(ABC):
     listed: ClassVar[bool] = False
     admits_none: ClassVar[bool] = False
     """Whether a count of nothing may satisfy it: only who asks for exactly 0 asks for nothing."""
+    rises: ClassVar[bool] = False
+    """Whether what holds of a number goes on to hold when it grows."""
     weighs: ClassVar[bool] = True
     """Whether it says something about the value, and not only that one is there."""
 

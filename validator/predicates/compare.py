@@ -93,6 +93,8 @@ class GreaterThan(_Bound):
     ```
     """
 
+    rises = True
+
     def holds(self, value: Number) -> bool:
         return value > self.bound
 
@@ -112,6 +114,8 @@ class GreaterOrEqual(_Bound):
     - {path: $.summary.total_requests, ge: "${load.sent}"}
     ```
     """
+
+    rises = True
 
     def holds(self, value: Number) -> bool:
         return value >= self.bound

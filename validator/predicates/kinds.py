@@ -37,6 +37,7 @@ class Type(Predicate):
     """
 
     accepts = ANYTHING
+    rises = True  # a counter changes its value, and not its kind
     weighs = False
     names: tuple[str, ...] = given(_TYPE)
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from validator.records.verdict import Report
 from validator.reporters.base import reporter
+from validator.span import Span
 from validator.values import printable
 
 COLUMNS = (
@@ -42,11 +43,16 @@ def render(reports: Sequence[Report]) -> str:
             cells = (
                 report.title, v.endpoint or "", v.name, v.path or "", v.status.value,
                 v.severity.value, v.expected, v.actual, v.before, v.after, v.note, v.why,
-                "true" if v.vacuous else "false", v.span.file, str(v.span.line), str(v.span.column),
-                v.load,
+                "true" if v.vacuous else "false",
+                *_place(v.span), v.load,
             )  # fmt: skip
             rows.writerow([_harmless(cell) for cell in cells])
     return text.getvalue()
+
+
+def _place(span: Span) -> tuple[str, str, str]:
+    """Return file, line and column; nothing of what no line of a spec asks."""
+    return (span.file, str(span.line), str(span.column)) if span.file else ("", "", "")
 
 
 def _harmless(cell: str) -> str:

@@ -124,8 +124,7 @@ class _Entry:
 
     @property
     def where(self) -> str:
-        span = self.verdict.span
-        return str(span) if span.file else "implied"
+        return wording.where(self.verdict)
 
     @property
     def notes(self) -> list[str]:

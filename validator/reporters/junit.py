@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Final
 from xml.etree import ElementTree as ET  # only written with, never read with
 
 from validator.records.verdict import Report, Status, Verdict
@@ -14,18 +17,22 @@ from validator.reporters.wording import (
     place,
     sections,
     unexplained,
+    where,
 )
 from validator.values import printable
+
+_SEPARATOR: Final = re.compile(r"[./\\:\s]+")
 
 
 @reporter("junit")
 def render(reports: Sequence[Report]) -> str:
     """One test suite per endpoint and one test case per assertion, as JUnit XML.
 
-    It follows the schema of Jenkins and Surefire. A case is a failure or an error only if it broke
-    the run: CI servers turn red for either. A warning or info that went wrong, what was skipped and
-    what failed as announced are skipped cases, which say so. The severity is the case's `group`
-    and the `type` of what it says; the class name is the place in the spec.
+    It follows the schema of Jenkins, and each suite that of Surefire. A case is a failure or an
+    error only if it broke the run: CI servers turn red for either. A warning or info that went
+    wrong, what was skipped and what failed as announced are skipped cases, which say so. The class
+    name is made of the spec's name and the endpoint's, so that a case stays itself when lines of
+    the spec move; the severity is its `group`. The place in the spec is in its text.
 
     ```yaml
     # validator run SPEC --report junit=report.xml
@@ -41,7 +48,9 @@ def render(reports: Sequence[Report]) -> str:
             _counted(suite)
         if why := unexplained(report):
             suite = _suite(root, f"{label}: run", report)
-            case = ET.SubElement(suite, "testcase", name="run", classname=_clean(report.spec))
+            case = ET.SubElement(
+                suite, "testcase", name="run", classname=_class(report, "run"), time="0"
+            )
             ET.SubElement(case, "error", type="critical", message=_clean(why))
             _counted(suite)
     _totalled(root, reports)
@@ -52,9 +61,12 @@ def render(reports: Sequence[Report]) -> str:
 
 def _suite(root: ET.Element, name: str, report: Report) -> ET.Element:
     suite = ET.SubElement(root, "testsuite", name=name)
-    if report.started:
-        suite.set("timestamp", _clean(report.started))
-    facts = {"spec": report.spec, "target": report.target, "result": counts(report)}
+    facts = {
+        "spec": report.spec,
+        "target": report.target,
+        "started": report.started,
+        "result": counts(report),
+    }
     properties = ET.SubElement(suite, "properties")
     for key, value in facts.items():
         ET.SubElement(properties, "property", name=key, value=_clean(value))
@@ -62,27 +74,31 @@ def _suite(root: ET.Element, name: str, report: Report) -> ET.Element:
 
 
 def _case(suite: ET.Element, verdict: Verdict, report: Report, *, breaks: bool) -> None:
-    place_in_spec = str(verdict.span) if verdict.span.file else report.spec or "implied"
     case = ET.SubElement(
         suite,
         "testcase",
         name=_clean(verdict.name),
-        classname=_clean(place_in_spec),
+        classname=_class(report, verdict.section),
         group=verdict.severity.value,
+        time="0",  # an assertion takes none; Surefire wants it said
     )
-    element, kind = _element(verdict, breaks=breaks)
-    if element:
-        told = message(verdict)
-        said = ET.SubElement(case, element, type=kind, message=told.partition("\n")[0])
-        said.text = f"{told}\n{_clean(place_in_spec)} {_clean(verdict.path or '')}".rstrip()
-
-
-def _element(verdict: Verdict, *, breaks: bool) -> tuple[str, str]:
-    """Return what a case holds, and its type; nothing for a pass."""
+    told = message(verdict)
+    first = told.partition("\n")[0]
     severity, status = verdict.severity.value, verdict.status
     if breaks:
-        return ("error" if status is Status.ERROR else "failure"), severity
-    return ("", "") if status is Status.PASS else ("skipped", f"{severity} {status}")
+        element = "error" if status is Status.ERROR else "failure"
+        said = ET.SubElement(case, element, type=severity, message=first)
+    elif status is not Status.PASS:
+        said = ET.SubElement(case, "skipped", message=f"{severity} {status}: {first}")
+    else:
+        return
+    said.text = f"{told}\n{where(verdict)} {_clean(verdict.path or '')}".rstrip()
+
+
+def _class(report: Report, section: str) -> str:
+    """Return the class of a case: Jenkins takes what stands before the last dot for a package."""
+    stem = PurePath(report.spec).stem or report.title
+    return ".".join(_SEPARATOR.sub("_", _clean(name)) for name in (stem, section))
 
 
 def _counted(suite: ET.Element) -> None:

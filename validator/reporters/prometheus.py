@@ -85,7 +85,7 @@ def _result(page: _Page, report: Report, labels: dict[str, str]) -> None:
     page.add("run_passed", "Whether the run passed.", report.passed, labels)
     page.add("run_exit_code", "The exit code of the run.", report.exit_code, labels)
     page.add("run_timestamp_seconds", "When the run began.", _epoch(report.started), labels)
-    page.add("run_duration_seconds", "How long the run took.", report.elapsed, labels)
+    page.add("run_duration_seconds", "How long the run took.", round(report.elapsed, 6), labels)
     for section, verdicts in sections(report).items():
         for severity in Severity:
             mine = [v for v in verdicts if v.severity is severity]

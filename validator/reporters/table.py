@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from enum import Enum, auto
@@ -33,7 +34,9 @@ from validator.reporters.wording import (
     place,
     sections,
     silent,
+    where,
     word,
+    worst_first,
 )
 from validator.values import printable
 
@@ -56,6 +59,8 @@ _WIDE = 110
 """Columns from which on notes get a column of their own."""
 _NARROWEST = 40
 _MOST_REASONS = 4
+_PART = re.compile(r".*[./_](?=[^./_])")
+"""As much of a name as ends with a part of it, such as `load.wall_`."""
 _STYLES = {Severity.CRITICAL: "failed", Severity.WARNING: "warned", Severity.INFO: "informed"}
 
 
@@ -78,7 +83,7 @@ def render(reports: Sequence[Report]) -> str:
     console = Console(file=io.StringIO(), width=100, no_color=True, theme=THEME)
     console.print(tables(reports, console.width))
     assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
+    return "".join(f"{line.rstrip()}\n" for line in console.file.getvalue().splitlines())
 
 
 def tables(
@@ -92,6 +97,7 @@ def tables(
     for report in reports:
         if detail is Detail.LITTLE:
             parts += _outcome(report, width, several=len(reports) > 1)
+            parts += _tolerated(report, width)
             continue
         parts += _run(report, width, detail, bars=bars)
         parts += _result(report, width)
@@ -144,35 +150,58 @@ def _table(verdicts: list[Verdict], width: int, detail: Detail) -> Table:
     wide = width >= _WIDE
     grid = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, expand=False)
     # Fixed widths spare rich from measuring every cell, which costs more than printing them.
-    room = max(width, 40) - (6 if wide else 5)
+    room = max(width, 40) - (9 if wide else 7)  # the mark, and what stands between columns
     shares = (0.3, 0.22, 0.2, 0.28) if wide else (0.42, 0.3, 0.28)
     grid.add_column("", width=1)
-    for heading, share in zip(("assertion", "expected", "actual", "note"), shares, strict=False):
-        grid.add_column(heading, width=int(room * share), overflow="fold")
+    widths = [int(room * share) for share in shares]
+    for heading, each in zip(("assertion", "expected", "actual", "note"), widths, strict=False):
+        grid.add_column(heading, width=each, overflow="fold")
     for verdict in verdicts:
         style = _style(verdict)
-        cells = [
-            Text(mark(verdict), style),
-            Text(printable(verdict.name)),
-            Text(printable(verdict.expected)),
-            Text(printable(verdict.actual), style),
-        ]
-        if detail is Detail.MUCH:
-            for cell, more in zip(cells[1:], _more(verdict, wide=wide), strict=True):
-                cell.append("".join(f"\n{printable(line)}" for line in more if line), "muted")
+        texts = (verdict.name, verdict.expected, verdict.actual)
+        more = _more(verdict, wide=wide) if detail is Detail.MUCH else ((), (), ())
+        cells = [Text(mark(verdict), style)]
+        for text, others, width_of, coloured in zip(
+            texts, more, widths, ("", "", style), strict=False
+        ):
+            cell = Text(_folded(printable(text), width_of), coloured)
+            for line in filter(None, others):
+                cell.append(f"\n{_folded(printable(line), width_of)}", "muted")
+            cells.append(cell)
         if wide:
-            cells.append(Text(_note(verdict), "muted"))
+            told = "\n".join(_folded(line, widths[-1]) for line in notes(verdict))
+            cells.append(Text(told, "muted"))
         grid.add_row(*cells)
     return grid
 
 
+def _folded(text: str, width: int) -> str:
+    """Return *text* in lines of at most *width*; a longer word ends where a part of it does."""
+    lines = [""]
+    for whole in text.split(" "):
+        left = whole
+        while len(left) > width:
+            room = width - len(lines[-1]) - 1 if lines[-1] else width
+            part = _PART.match(left[: max(room, 0)])
+            if part is None and lines[-1]:
+                lines.append("")
+                continue
+            end = width if part is None else part.end()
+            lines[-1] = f"{lines[-1]} {left[:end]}".lstrip()
+            lines.append("")
+            left = left[end:]
+        if lines[-1] and len(lines[-1]) + 1 + len(left) > width:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {left}" if lines[-1] else left
+    return "\n".join(lines)
+
+
 def _more(verdict: Verdict, *, wide: bool) -> tuple[Sequence[str], ...]:
     """Return what else there is to say under the name, the expected and the actual."""
-    place_in_spec = str(verdict.span) if verdict.span.file else "implied"
     values = [f"before {verdict.before}"] if verdict.before else []
     values += [f"after {verdict.after}"] if verdict.after else []
     told = () if wide else notes(verdict)
-    return (verdict.path or "", place_in_spec), (verdict.why,), (*values, *told)
+    return (verdict.path or "", where(verdict)), (verdict.why,), (*values, *told)
 
 
 def _style(verdict: Verdict) -> str:
@@ -214,6 +243,8 @@ def _result(report: Report, width: int) -> Iterator[RenderableType]:
         yield Text()
         yield from (_wrapped(printable(remark), width, 0, 2, "warned") for remark in report.remarks)
     yield Text()
+    if report.vacuous:
+        yield Text("○ vacuous: passed, and could not have failed", "muted")
     yield _rates(report, width)
     yield from _outcome(report, width)
 
@@ -231,14 +262,18 @@ def _problem(verdict: Verdict, width: int) -> Iterator[RenderableType]:
         yield _wrapped(first, width, 1, 3, style)
         yield from (_wrapped(line, width, 3, 5, style) for line in others)
         return
-    yield _line((f" {named}", style), (f"  {verdict.severity} {verdict.status}", "muted"))
+    became = f"{verdict.severity} {verdict.status}"
+    if len(named) + len(became) + 3 <= width:
+        yield _line((f" {named}", style), (f"  {became}", "muted"))
+    else:
+        yield _wrapped(named, width, 1, 3, style)
+        yield Text(f"   {became}", "muted")
     yield _wrapped(found(verdict), width, 3, 5)
     for line in filter(None, _note(verdict).split("\n")):
         yield _wrapped(line, width, 3, 5)
-    where = str(verdict.span) if verdict.span.file else "implied"
-    path = f" {verdict.path}" if verdict.path else ""
-    why = f": {verdict.why}" if verdict.why else ""
-    yield _wrapped(printable(where + path + why), width, 3, 5, "muted")
+    path = f" {printable(verdict.path)}" if verdict.path else ""
+    why = f": {printable(verdict.why)}" if verdict.why else ""
+    yield _wrapped(where(verdict) + path + why, width, 3, 5, "muted")
 
 
 def _claimed(verdict: Verdict) -> str:
@@ -250,7 +285,7 @@ def _rates(report: Report, width: int) -> Text:
     for section, verdicts in sections(report).items():
         passed = sum(v.status is Status.PASS for v in verdicts)
         parts.append(f"{place(section)} {passed}/{len(verdicts)}")
-    return _wrapped("Passed  " + ", ".join(parts), width, 0, 8)
+    return _wrapped("Pass rates  " + ", ".join(parts), width, 0, 12)
 
 
 def _outcome(report: Report, width: int, *, several: bool = False) -> Iterator[RenderableType]:
@@ -268,7 +303,23 @@ def _outcome(report: Report, width: int, *, several: bool = False) -> Iterator[R
         text = f"because {full_name(verdict)}: {_claimed(verdict)}{cause}"
         yield _wrapped(text, width, 2, 4)
     if len(breaking) > _MOST_REASONS:
-        yield Text(f"  and {len(breaking) - _MOST_REASONS} more reasons")
+        yield Text(f"  and {_more_of(len(breaking) - _MOST_REASONS, 'reason')}")
+
+
+def _tolerated(report: Report, width: int) -> Iterator[RenderableType]:
+    """What is wrong in a run that passed, each in one line."""
+    if not report.passed:
+        return
+    wrong = worst_first(report)
+    for verdict in wrong[:_MOST_REASONS]:
+        text = f"{verdict.severity}: {full_name(verdict)}: {_claimed(verdict)}"
+        yield _wrapped(text, width, 2, 4)
+    if len(wrong) > _MOST_REASONS:
+        yield Text(f"  and {len(wrong) - _MOST_REASONS} more")
+
+
+def _more_of(number: int, noun: str) -> str:
+    return f"{number} more {noun}{'' if number == 1 else 's'}"
 
 
 def _suite(reports: Sequence[Report]) -> Iterator[RenderableType]:

@@ -60,12 +60,32 @@ def word(report: Report) -> str:
     return "PASSED" if report.passed else "FAILED"
 
 
+def where(verdict: Verdict) -> str:
+    """Return the place in the spec that asks it; what no line asks is implied."""
+    return printable(str(verdict.span)) if verdict.span.file else "implied"
+
+
 def counts(report: Report) -> str:
-    """Return how many verdicts have each status: `23 pass, 2 fail`."""
+    """Return how many verdicts have each status: `23 pass, 2 fail`.
+
+    Of a run that passed it says why that is so in spite of what is wrong.
+    """
     tally = report.tally
     vacuous = f" ({report.vacuous} of them vacuous)" if report.vacuous else ""
-    told = (f"{tally[s]} {s}{vacuous if s is Status.PASS else ''}" for s in Status if tally[s])
+    told = [f"{tally[s]} {s}{vacuous if s is Status.PASS else ''}" for s in Status if tally[s]]
+    bad = [verdict for verdict in report.verdicts if verdict.bad]
+    if bad and report.passed:
+        worst = max((v.severity for v in bad), key=lambda severity: severity.rank)
+        told.append("all of it as in the baseline" if _breaks(worst, report) else _at_most(worst))
     return ", ".join(told) or "nothing was judged"
+
+
+def _breaks(severity: Severity, report: Report) -> bool:
+    return severity.rank >= report.fail_on.rank
+
+
+def _at_most(severity: Severity) -> str:
+    return "none of it worse than a warning" if severity is Severity.WARNING else "all of it info"
 
 
 def unexplained(report: Report) -> str:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from secrets import token_hex
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from validator.errors import UsageError
+from validator.errors import UsageError, together
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from validator.records.verdict import Report
     from validator.reporters.table import Detail
+
+_COMMAND: Final = re.compile(r"^\s*(?:::|##\[)", re.MULTILINE)
+"""How a line begins that GitHub's runner obeys."""
 
 
 @dataclass(slots=True)
@@ -40,9 +45,11 @@ def chosen(words: Sequence[str], formats: Collection[str] | None = None) -> Outp
     known = REPORTERS if formats is None else formats
     output = Output()
     for word in words:
-        name, _, path = word.partition("=")
+        name, given, path = word.partition("=")
         if name not in known:
             raise UsageError(f"--report {name}: {suggest(name, known, 'formats')}")
+        if given and not path:  # an empty variable of a script, most likely
+            raise UsageError(f"--report {word}: no path; leave out the = for stdout")
         if formats is None:
             check_usable(name)
         if path and path != "-":
@@ -88,11 +95,27 @@ def deliver(output: Output, render: Callable[[str], str], draw: Callable[[Consol
         except UsageError as error:  # the others are not lost with it
             unwritten.append(error)
     # A report on stdout is for a program; what people read then goes where progress went.
-    draw(console(stderr=output.to_stdout is not None))
+    _drawn(draw, console(stderr=output.to_stdout is not None))
     if output.to_stdout is not None:
         click.echo(render(output.to_stdout), nl=False)
     if unwritten:
-        raise unwritten[0]
+        raise together(unwritten)
+
+
+def _drawn(draw: Callable[[Console], None], screen: Console) -> None:
+    """Draw for people; what is no terminal gets lines that end where their text does."""
+    if screen.is_terminal:
+        draw(screen)
+        return
+    with screen.capture() as captured:
+        draw(screen)
+    text = "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+    # What a server said may begin a line, and to GitHub's runner such a line may be a command.
+    if os.environ.get("GITHUB_ACTIONS") == "true" and _COMMAND.search(text):
+        pause = token_hex(16)
+        text = f"::stop-commands::{pause}\n{text}::{pause}::\n"
+    screen.file.write(text)  # click would take an output in ASCII for a mistake, and write UTF-8
+    screen.file.flush()
 
 
 def console(*, stderr: bool) -> Console:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from validator.errors import UsageError
+from validator.errors import UsageError, together
 from validator.verbs.base import INTERRUPTED, leave, verb
 from validator.verbs.flags import NEW, VACUOUS, Flags, run_flags
 from validator.verbs.output import check_apart, chosen, console, show
@@ -63,9 +63,12 @@ def perform(paths: Sequence[Path], flags: Flags, url: str | None = None) -> int:
         reports.append(report)
         if report.exit_code == INTERRUPTED:
             break
-    show(reports, output, flags.detail)
+    try:
+        show(reports, output, flags.detail)
+    except UsageError as error:
+        unwritten.append(error)
     if unwritten:  # a recording that is lost is no reason to lose the verdicts too
-        raise unwritten[0]
+        raise together(unwritten)
     return max(report.exit_code for report in reports)
 
 
@@ -108,10 +111,7 @@ def _one(spec: Spec, flags: Flags, fail_on: Severity, unwritten: list[UsageError
 
     vacuous = VACUOUS in flags.fail_on
     if flags.replay is not None:
-        from validator.recording import read
-
-        recording = read(flags.replay)
-        check_fits(spec, recording, flags.replay)
+        recording = read_recording(spec, flags.replay)
         return conclude(spec, recording, fail_on=fail_on, fail_on_vacuous=vacuous)
     recording = watched(spec, flags)
     if flags.record is not None:
@@ -136,6 +136,29 @@ def check_fits(spec: Spec, recording: Recording, file: str) -> None:
             f"{file}: a recording of another spec: it has the endpoints {', '.join(held)},"
             f" and {spec.file} asks about {', '.join(asked)}"
         )
+
+
+def read_recording(spec: Spec, file: str) -> Recording:
+    """Return what is judged instead of a run, having said on stderr that it is.
+
+    Raises `UsageError` when nothing in it is what *spec* asks about.
+    """
+    from validator.recording import read
+
+    recording = read(file)
+    check_fits(spec, recording, file)
+    when = recording.started.partition(".")[0].partition("+")[0].replace("T", " ")
+    said = [f"nothing is sent or read: judging {file}, recorded {when} UTC"]
+    ledgers = {one.load: one.ledger for one in recording.rounds}
+    for load in spec.loads:
+        ledger, asked = ledgers.get(load.name), load.plan.requests
+        sent = ledger.get("sent") if isinstance(ledger, dict) else None
+        if asked is not None and sent is not None and sent != asked:
+            which = f"the load {load.name}" if load.name else "the load"
+            said.append(f"{which} of the spec is {asked} requests, that of the recording {sent}")
+    for line in said:
+        console(stderr=True).print(line, markup=False)
+    return recording
 
 
 def watched(spec: Spec, flags: Flags) -> Recording:
@@ -178,7 +201,12 @@ def interruptible(work: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
             try:
                 loop.add_signal_handler(number, interrupt)
             except NotImplementedError:  # Windows: Ctrl-C raises KeyboardInterrupt, and main ends
+                numbers.clear()
                 break
-        return await work(stop)
+        try:
+            return await work(stop)
+        finally:  # a loop leaves its handlers behind, and what comes next could not be ended
+            for number in numbers:
+                loop.remove_signal_handler(number)
 
     return loops.run(go())

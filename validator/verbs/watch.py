@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +14,7 @@ from validator.errors import SpecProblems, UsageError, ValidatorError
 from validator.verbs.base import leave, verb
 from validator.verbs.flags import Flags, detail_flags, spec_flags
 from validator.verbs.output import Output, show
-from validator.verbs.run import watched
+from validator.verbs.run import check_fits, watched
 from validator.verbs.specs import load
 
 if TYPE_CHECKING:
@@ -57,7 +58,10 @@ def _recording(file: Path, flags: Flags) -> Recording:
         return watched(load(file, flags), flags)
     from validator.recording import read
 
-    return read(flags.replay)
+    recording = read(flags.replay)
+    with suppress(SpecProblems):  # which are shown when it is judged
+        check_fits(load(file, flags), recording, flags.replay)
+    return recording
 
 
 def _watch(file: Path, flags: Flags, recording: Recording) -> None:
