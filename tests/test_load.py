@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import os
 import pickle
 import socket
 
@@ -375,10 +376,13 @@ def test_nothing_of_the_environment_reaches_the_target(monkeypatch):
     monkeypatch.setenv("OPENAI_PROJECT_ID", "project-private")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-private")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://elsewhere.invalid")
+    custom = "Authorization: Bearer sk-private\nX-Team: private"
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", custom)
     for key in (KEY, ""):
         headers = request(key=key).headers
         assert "private" not in str(headers)
-        assert ("authorization" in headers) == bool(key)
+        assert headers.get("authorization") == (f"Bearer {key}" if key else None)
+    assert os.environ["OPENAI_CUSTOM_HEADERS"] == custom
 
 
 def test_the_key_is_not_in_a_detail():

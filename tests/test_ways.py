@@ -355,6 +355,12 @@ RESPONSES = {
         answer(gzip.compress(zlib.compress(WHOLE)), content_encoding="deflate, gzip", **STREAMED),
         False,
     ),
+    "spaces after the size of a chunk": (chunked(WHOLE).replace(b"32\r\n", b"32  \r\n"), False),
+    "a folded header": (chunked(WHOLE).replace(b"\r\n\r\n", b"\r\nX: a\r\n b\r\n\r\n", 1), False),
+    "a head whose lines end with LF alone": (
+        head(content_length=len(WHOLE), **STREAMED).replace(b"\r\n", b"\n") + WHOLE,
+        False,
+    ),
     "header names in capitals": (chunked(WHOLE).replace(b"content-type", b"CONTENT-TYPE"), False),
 }
 
@@ -579,6 +585,28 @@ def test_a_proxy_is_used_with_a_remark(monkeypatch):
     assert chat("https://target.invalid", "fast").remark() == ""
     monkeypatch.setenv("NO_PROXY", "target.invalid")
     assert chat("http://target.invalid:8000", "fast").remark() == ""
+    for written in ("::1", "[::1]"):
+        monkeypatch.setenv("NO_PROXY", written)
+        assert chat("http://[::1]:8000", "fast").remark() == ""
+
+
+@pytest.mark.parametrize("transport", WAYS)
+def test_a_proxy_that_cannot_be_used_is_said_in_one_line(transport, monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1" if transport == "fast" else "")
+    if transport == "fast":  # which sends nothing by it
+        assert sent_by((GOOD,), transport)[0].exchanges[0].ok
+    else:
+        with pytest.raises(UsageError, match=r"no request can be sent .*ALL_PROXY"):
+            sent_by((GOOD,), transport)
+
+
+def test_certificates_that_are_not_there_fail_the_requests_and_not_the_run(monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/certificates.pem")
+    result, _ = sent_by((GOOD,), "fast", url="https://127.0.0.1:9")
+    assert result.exchanges[0].outcome == "client_error"
+    assert "certificates cannot be read" in result.exchanges[0].detail
+    assert sent_by((GOOD,), "fast")[0].exchanges[0].ok
 
 
 def chat(url, transport, prompts=("Hello",)):

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from validator.drivers import transport
+from validator.drivers import failures, transport
 from validator.drivers.base import Clock, Connection, Sender, key
 from validator.drivers.objects import ObjectSender
 from validator.drivers.prompts import Prompts
 from validator.drivers.reply import Reply
 from validator.drivers.sender import HttpRequest, HttpSender, Response, refusing_all_but
 from validator.drivers.transport import Transport
+from validator.errors import UsageError
 from validator.values import Json
 
 if TYPE_CHECKING:
@@ -88,7 +90,9 @@ class Prompted(ABC):
         from validator.drivers.fast.template import Capture, Templates  # noqa: PLC0415
 
         capture = Capture()
-        async with _client(self.connection, {"transport": capture}) as client:
+        # Nothing is sent by it: what the environment says of proxies is of no concern.
+        options = {"transport": capture, "trust_env": False}
+        async with _client(self.connection, options) as client:
 
             def prepare(index: int) -> FastRequest:
                 return FastRequest(*self._request(index))
@@ -174,26 +178,45 @@ def inputs_in(value: Any) -> int:
 async def _client(connection: Connection, options: Mapping[str, Any]) -> AsyncIterator[AsyncOpenAI]:
     import openai  # noqa: PLC0415 - costs over a second of CPU, and only a load needs it
 
-    http = openai.DefaultAsyncHttpxClient(
-        timeout=None,  # the whole exchange is bounded, not each of its steps
-        follow_redirects=False,  # a redirected POST would be two requests
-        event_hooks={
-            "request": [] if connection.api_key else [_unsign],
-            # before the openai package reads an error body without bound
-            "response": [refusing_all_but({HTTPStatus.OK})],
-        },
-        **options,
-    )
-    client = openai.AsyncOpenAI(
-        base_url=f"{connection.url}/v1",
-        api_key=connection.api_key or "none",  # it insists on one
-        max_retries=0,  # one exchange is one request, or the books part
-        timeout=None,
-        http_client=http,
-    )
+    try:
+        http = openai.DefaultAsyncHttpxClient(
+            timeout=None,  # the whole exchange is bounded, not each of its steps
+            follow_redirects=False,  # a redirected POST would be two requests
+            event_hooks={
+                "request": [] if connection.api_key else [_unsign],
+                # before the openai package reads an error body without bound
+                "response": [refusing_all_but({HTTPStatus.OK})],
+            },
+            **options,
+        )
+    except Exception as failure:  # of several libraries: a proxy or certificates it cannot use
+        cause = failures.one_line(f"{type(failure).__name__}: {failure}")
+        raise UsageError(
+            f"load: no request can be sent with the proxies and certificates that the environment "
+            f"names ({cause}): look at HTTP_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE"
+        ) from failure
+    with _without("OPENAI_CUSTOM_HEADERS"):
+        client = openai.AsyncOpenAI(
+            base_url=f"{connection.url}/v1",
+            api_key=connection.api_key or "none",  # it insists on one
+            max_retries=0,  # one exchange is one request, or the books part
+            timeout=None,
+            http_client=http,
+        )
     client.organization = client.project = None  # the environment's, and no target's business
     async with client:
         yield client
+
+
+@contextmanager
+def _without(name: str) -> Iterator[None]:
+    """Hide a variable of the environment, which is no target's business, for the block."""
+    hidden = os.environ.pop(name, None)
+    try:
+        yield
+    finally:
+        if hidden is not None:
+            os.environ[name] = hidden
 
 
 def _plain_options(width: int) -> dict[str, Any]:

@@ -17,7 +17,9 @@ def obstacle(url: str) -> str:
     parts = urllib.parse.urlsplit(url)
     proxies = urllib.request.getproxies()
     name = next((name for name in (parts.scheme, "all") if proxies.get(name)), "")
-    if not name or urllib.request.proxy_bypass(parts.netloc.rpartition("@")[2]):
+    host = parts.netloc.rpartition("@")[2]
+    # An exemption is written with the brackets of an IPv6 address or without them.
+    if not name or any(urllib.request.proxy_bypass(h) for h in (host, parts.hostname or host)):
         return ""
     return f"the environment names a proxy for {parts.scheme} ({name.upper()}_PROXY)"
 

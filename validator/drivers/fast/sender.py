@@ -58,7 +58,8 @@ class FastSender(Timed[FastRequest]):
 
     async def warm_up(self) -> None:
         """Do what comes before the first request, so that it is no slower than the others."""
-        await self._written(self._prepare(0))
+        await self._templates.built(self._prepare(0).arguments)
+        self._opened()
 
     def close(self) -> None:
         """Leave every connection."""
@@ -68,18 +69,18 @@ class FastSender(Timed[FastRequest]):
     async def _ask(self, request: FastRequest) -> float:
         written = self._templates.known(request.arguments)
         if written is None:
-            written = await self._written(request)
-        assert self._pool is not None
+            written = await self._templates.built(request.arguments)
+        pool = self._pool or self._opened()
         reply = request.reply
         incoming = Incoming(reply, streamed=request.streamed)
         conversation: Conversation | None = None
         try:
             async with asyncio.timeout(self._timeout) as bound:
-                conversation = await self._connected(self._pool)
+                conversation = await self._connected(pool)
                 incoming.bound = bound
                 reply.sent = self._clock()
                 done = await conversation.ask(written, incoming)
-            self._pool.put(conversation)
+            pool.put(conversation)
         except BaseException as failure:
             if conversation is not None:
                 conversation.close()
@@ -102,14 +103,17 @@ class FastSender(Timed[FastRequest]):
             raise ExchangeError("truncated" if reply.chunks else "empty", str(failure)) from failure
         raise failure
 
-    async def _written(self, request: FastRequest) -> bytes:
-        written = await self._templates.built(request.arguments)
-        if self._pool is None:
-            assert self._templates.origin is not None
-            scheme, host, port = self._templates.origin
+    def _opened(self) -> Pool:
+        """Return the connections to where the requests go, which the first of them says."""
+        assert self._templates.origin is not None
+        scheme, host, port = self._templates.origin
+        try:
             tls = self._tls() if scheme == "https" else None
-            self._pool = Pool(Origin(host, port, tls), self._clock)
-        return written
+        except OSError as failure:
+            said = f"the trusted certificates cannot be read ({describe(failure)}): SSL_CERT_FILE?"
+            raise ExchangeError("client_error", said) from failure
+        self._pool = Pool(Origin(host, port, tls), self._clock)
+        return self._pool
 
     async def _connected(self, pool: Pool) -> Conversation:
         try:

@@ -42,6 +42,12 @@ class Conversation:
         self._pieces: list[bytes] = []
         self.on_body = self._pieces.append  # thousands of chunks, and no call of ours for any
         self._parser: Any = httptools.HttpResponseParser(self)
+        # What is sloppy, and means but one thing, is read as other clients read it.
+        self._parser.set_dangerous_leniencies(
+            lenient_headers=True,  # folded lines
+            lenient_optional_cr_before_lf=True,
+            lenient_spaces_after_chunk_size=True,
+        )
         self._sink: Sink | None = None
         self._waiter: asyncio.Future[float] | None = None
         self._now = 0.0
