@@ -118,6 +118,26 @@ def test_figures_of_the_ledger_are_compared_with_a_tolerance_the_largest_change_
     ]  # fmt: skip
 
 
+def test_of_the_figures_what_got_worse_comes_first():
+    before = report(load={"ok": 100, "ttft_ms": {"p50": 10.0}, "requests_per_s": 50, "failed": 4})
+    after = report(load={"ok": 90, "ttft_ms": {"p50": 1.0}, "requests_per_s": 40, "failed": 5})
+    found = difference(before, after, tolerance=0.05)
+    assert [(figure.path, figure.worse) for figure in found.figures] == [
+        ("load.failed", True), ("load.requests_per_s", True), ("load.ok", True),
+        ("load.ttft_ms.p50", False),
+    ]  # fmt: skip
+
+
+def test_of_several_loads_each_ledger_is_compared():
+    before, after = (
+        replace(report(), load=None, loads={"one": {"sent": 5, "chunks": n}, "two": {"sent": n}})
+        for n in (5, 10)
+    )
+    found = difference(before, after, tolerance=0)
+    assert {figure.path for figure in found.figures} == {"load.one.chunks", "load.two.sent"}
+    assert [figure.path for figure in found.loads] == ["load.two.sent"]
+
+
 def test_a_known_failure_that_gets_another_status_is_still_known():
     marked = against(report(verdict("a", ERROR)), [report(verdict("a", BAD))], only_new=True)
     assert marked.passed

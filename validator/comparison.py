@@ -15,6 +15,9 @@ from validator.values import Json, is_number
 Pair = tuple[Verdict | None, Verdict | None]
 """A verdict of the earlier run and its match in the later one."""
 
+_WANTED = ("ok", "success_rate", "goodput")
+"""Figures of which less is worse."""
+
 
 class Kind(Enum):
     """How a verdict of the later run stands to the earlier one; the worst first."""
@@ -59,6 +62,17 @@ class Figure:
     later: Json
 
     @property
+    def worse(self) -> bool:
+        """Whether it moved to where nobody wants it."""
+        ratio, keys = self.ratio, self.path.split(".")
+        if ratio is None or "client" in keys or keys[-1] in ("count", "missing"):
+            return False
+        if any(key.endswith("_ms") for key in keys) or "failed" in keys:
+            return ratio > 1
+        wanted = any(key.endswith("_per_s") or key in _WANTED for key in keys)
+        return wanted and ratio < 1
+
+    @property
     def ratio(self) -> float | None:
         """The later value ÷ the earlier one; None where that says nothing."""
         if is_number(self.earlier) and is_number(self.later) and self.earlier:
@@ -75,7 +89,13 @@ class Difference:
     changes: tuple[Change, ...]
     """The worst first; those that are the same left out."""
     figures: tuple[Figure, ...]
-    """Those of the ledger that differ by more than was tolerated, the largest change first."""
+    """Those of the ledgers that differ by more than was tolerated: what got worse first, and the
+    largest change of it; what has no number, or is neither good nor bad, at the ends."""
+
+    @property
+    def loads(self) -> tuple[Figure, ...]:
+        """How many requests the loads sent, of those that did not send as many in both runs."""
+        return tuple(f for f in self.figures if f.path.endswith(".sent") and "models" not in f.path)
 
     @property
     def worse(self) -> bool:
@@ -157,8 +177,13 @@ def difference(earlier: Report, later: Report, *, tolerance: float) -> Differenc
     order = list(Kind)
     changes.sort(key=lambda c: (order.index(c.kind), -c.verdict.severity.rank))
     return Difference(
-        earlier, later, tuple(changes), tuple(_figures(earlier.load, later.load, tolerance))
+        earlier, later, tuple(changes), tuple(_figures(_books(earlier), _books(later), tolerance))
     )
+
+
+def _books(report: Report) -> dict[str, Json]:
+    """Return every ledger of a run, by what assertions call it."""
+    return {f"load.{name}" if name else "load": book for name, book in report.ledgers.items()}
 
 
 def _kind(was: Verdict | None, now: Verdict | None) -> Kind:
@@ -179,12 +204,15 @@ def _told(verdict: Verdict) -> Hashable:
     return verdict.status, verdict.severity, verdict.expected, verdict.actual
 
 
-def _figures(earlier: Json, later: Json, tolerance: float) -> list[Figure]:
-    was, now = dict(_leaves(earlier)), dict(_leaves(later))
+def _figures(
+    earlier: Mapping[str, Json], later: Mapping[str, Json], tolerance: float
+) -> list[Figure]:
+    was = {path: value for name, book in earlier.items() for path, value in _leaves(book, name)}
+    now = {path: value for name, book in later.items() for path, value in _leaves(book, name)}
     found = [Figure(path, was.get(path), now.get(path)) for path in {**was, **now}]
     return sorted(
         (figure for figure in found if not _alike(figure, tolerance)),
-        key=lambda f: (f.ratio is not None, -_size(f), f.path),
+        key=lambda f: (f.ratio is not None, not f.worse, -_size(f), f.path),
     )
 
 
@@ -201,7 +229,7 @@ def _size(figure: Figure) -> float:
     return max(ratio, 1 / ratio) if ratio is not None and ratio > 0 else float("inf")
 
 
-def _leaves(document: Json, path: str = "load") -> Iterator[tuple[str, Json]]:
+def _leaves(document: Json, path: str) -> Iterator[tuple[str, Json]]:
     if isinstance(document, dict):
         for key, value in document.items():
             yield from _leaves(value, f"{path}.{key}")

@@ -52,7 +52,7 @@ class ObjectSender(HttpSender):
                 raise
         except openai.APIError as failure:
             raise ExchangeError("api_error", failure.message) from failure
-        except ValueError as failure:  # of its JSON decoder
+        except (ValueError, RecursionError) as failure:  # of its JSON decoder
             raise ExchangeError("malformed", f"not JSON ({describe(failure)})") from failure
         if over:
             reply.done = self._clock()

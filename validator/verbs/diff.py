@@ -67,6 +67,9 @@ def _lines(found: Difference) -> Iterator[tuple[str, str]]:
     yield f"{now.title}: {_result(was)} → {_result(now)}", "head"
     if was.target != now.target:
         yield f"  target  {was.target} → {now.target}", "muted"
+    for load in found.loads:
+        sent = f"{_shown(load.earlier)} → {_shown(load.later)} requests"
+        yield f"  {load.path.removesuffix('.sent')}  {sent}: counts differ by that alone", "warned"
     for kind in Kind:
         changes = [change for change in found.changes if change.kind is kind]
         if changes:
@@ -76,7 +79,7 @@ def _lines(found: Difference) -> Iterator[tuple[str, str]]:
         yield f"ledger  {count(len(found.figures), 'figure')} changed", "head"
         width = max(len(figure.path) for figure in found.figures[:MOST])
         for figure in found.figures[:MOST]:
-            yield f"  {figure.path:{width}}  {_figure(figure)}", ""
+            yield f"  {figure.path:{width}}  {_figure(figure)}", "warned" if figure.worse else ""
         yield from _more(len(found.figures))
     if not found.changes and not found.figures:
         yield "  nothing changed", "muted"
@@ -125,6 +128,7 @@ def _more(number: int) -> Iterator[tuple[str, str]]:
 def _figure(figure: Figure) -> str:
     ratio = figure.ratio
     share = f"  {100 * (ratio - 1):+.0f} %" if ratio is not None else ""
+    share += ", worse" if figure.worse else ""
     return f"{_shown(figure.earlier)} → {_shown(figure.later)}{share}"
 
 
