@@ -118,8 +118,8 @@ CAUGHT = [
         "prometheus: the first token of every answer is observed",
         follows=("load: success_rate",),
     ),
-    case("buckets-apart", DYNAMO, "prometheus: conforms"),
-    case("inf-is-not-count", DYNAMO, "prometheus: conforms"),
+    case("buckets-apart", DYNAMO, "prometheus: conforms to prometheus"),
+    case("inf-is-not-count", DYNAMO, "prometheus: conforms to prometheus"),
     case(
         "backwards-counter", DYNAMO,
         "dynamo: every request is counted", "across: JSON and Prometheus count the same",
@@ -210,7 +210,7 @@ CAUGHT = [
     case("cost-gauge", MODELS, "declared: the cost is declared a counter"),
     case(
         "summary-without-count", MODELS,
-        "prometheus: conforms", "prometheus: every latency is observed",
+        "prometheus: conforms to prometheus", "prometheus: every latency is observed",
         "prometheus: latencies are no longer than the client saw them",
     ),
     case(
@@ -218,7 +218,7 @@ CAUGHT = [
         follows=(f"all: {UNREADABLE}", f"ranking: {UNREADABLE}", f"alive: {UNREADABLE}"),
     ),
     case(
-        "unescaped-labels", MODELS, "prometheus: reachable", "prometheus: conforms",
+        "unescaped-labels", MODELS, "prometheus: reachable", "prometheus: conforms to prometheus",
         follows=(f"prometheus: {UNREADABLE}",),
         settings=HOSTILE,
     ),

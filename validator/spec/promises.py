@@ -216,7 +216,10 @@ class Promises:
                 "an assertion needs a predicate", node.span, "such as exists: true or ge: 1"
             )
         self._check_references(asked, node, load)
-        name = "conforms" if written.path is written.metric is None else _named(query, asked)
+        if written.path is written.metric is None:
+            name = ", ".join(str(part.predicate) for part in asked if isinstance(part, Ask))
+        else:
+            name = _named(query, asked)
         about = self._about(written, node, _labelled(name, load if id_ else ""), most, load)
         return PathAssertion(about, id_, query, asked, over)
 
