@@ -216,10 +216,7 @@ class Promises:
                 "an assertion needs a predicate", node.span, "such as exists: true or ge: 1"
             )
         self._check_references(asked, node, load)
-        if written.path is written.metric is None:
-            name = ", ".join(str(part.predicate) for part in asked if isinstance(part, Ask))
-        else:
-            name = _named(query, asked)
+        name = _of_page(asked) if written.path is written.metric is None else _named(query, asked)
         about = self._about(written, node, _labelled(name, load if id_ else ""), most, load)
         return PathAssertion(about, id_, query, asked, over)
 
@@ -361,6 +358,11 @@ class Promises:
 def _holder(node: Node, reference: Reference) -> Node:
     """Return the scalar that holds *reference*."""
     return next((n for n in node.scalars() if n.value is reference), node)
+
+
+def _of_page(asked: Condition) -> str:
+    """Name an assertion about a page as a whole."""
+    return ", ".join(str(part.predicate) for part in asked if isinstance(part, Ask))
 
 
 def _named(query: Query | Selector, asked: Condition) -> str:
