@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -288,10 +289,9 @@ class Promises:
         for name, bound in (written.let or {}).items():
             member = node.at("let", name)
             assert member is not None
-            if name in (*FUNCTIONS, "load") or not name.isidentifier():
-                self.problems.add(
-                    f"{name!r} cannot be bound", member.key_span, "choose a plain word"
-                )
+            if why := _no_name(name):
+                message = f"{name!r} cannot be bound: {why}"
+                self.problems.add(message, member.key_span, "choose another name")
             endpoint = self._endpoint(bound.endpoint, id_, member)
             if (bound.path is None) == (bound.metric is None):
                 hint = "write {endpoint: …, path: …} or {endpoint: …, metric: …}"
@@ -353,6 +353,19 @@ class Promises:
 
     def _looked_at_once(self, binding: Binding | None) -> bool:
         return binding is not None and binding.endpoint in self.once
+
+
+def _no_name(name: str) -> str:
+    """Say why `let` cannot bind *name*; nothing if it can."""
+    if name in FUNCTIONS:
+        return "it is a function of expressions"
+    if name == "load":
+        return "it is the ledger"
+    if keyword.iskeyword(name):
+        return "expressions read the word otherwise"
+    return (
+        "" if name.isidentifier() else "a name is letters, digits and '_', and begins with no digit"
+    )
 
 
 def _holder(node: Node, reference: Reference) -> Node:
