@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from validator import duration
-from validator.reference import Reference
+from validator.reference import Reference, did_you_mean
 from validator.registry import suggest
 from validator.values import Json, brief, is_number, kind
 
@@ -75,7 +75,8 @@ def wrong(noun: str, value: Json) -> ValueError:
     if isinstance(value, Reference):
         return ValueError(f"expected {noun}, which must be known before the load")
     found = "nothing" if value is None else f"{kind(value)} {brief(value)}"
-    return ValueError(f"expected {noun}, found {found}")
+    hint = did_you_mean(value) if isinstance(value, str) else ""
+    return ArgumentError(f"expected {noun}, found {found}", hint)
 
 
 def _number(value: Json) -> Json:

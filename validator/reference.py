@@ -12,6 +12,8 @@ from validator.query import Match, Query, compiled
 from validator.values import Json, brief, kind
 
 PATTERN = re.compile(r"(?<!\$)\$\{\s*load((?:\.|\[)[^}]*)\}")
+_LIKELY = re.compile(r"\W*((?:load|vars|env)\.\w[\w.-]*(?:\['[^']*'\][\w.]*)?)\W*")
+"""What people write when they mean a reference: `load.ok`, `$(load.ok)`, `{{ load.ok }}`."""
 
 Resolve: TypeAlias = "Callable[[Reference], Json]"
 Look: TypeAlias = "Callable[[Query, Json], Sequence[Match]]"
@@ -28,6 +30,9 @@ class Reference:
 
     text: str
     queries: tuple[Query, ...]
+
+    def __str__(self) -> str:
+        return self.text
 
     @property
     def whole(self) -> bool:
@@ -58,6 +63,18 @@ def reference(text: str) -> Reference | None:
         if not query.definite:
             raise QueryError(f"{_name(query)} must name one value")
     return Reference(text, queries)
+
+
+def likely(text: str) -> str:
+    """Return the reference that *text* was likely meant to be; nothing if none."""
+    found = _LIKELY.fullmatch(text)
+    return f'"${{{found[1]}}}"' if found else ""
+
+
+def did_you_mean(text: str) -> str:
+    """Ask whether *text* was meant to be a reference; say nothing when it does not look so."""
+    meant = likely(text)
+    return f"did you mean {meant}?" if meant else ""
 
 
 def _one(query: Query, ledger: Json, look: Look) -> Json:

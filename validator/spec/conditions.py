@@ -9,9 +9,13 @@ from typing import Any
 from validator.errors import Problems
 from validator.measures import MEASURES, Measure, Reach
 from validator.predicates import PREDICATES, Predicate, Subject
-from validator.source import Node
+from validator.predicates.compare import Equal, In, NotEqual, NotIn
+from validator.reference import Reference, did_you_mean
+from validator.source import Node, scalar
+from validator.spec.contradictions import kinds, kinds_of
 from validator.spec.model import Ask, Condition, Derive, Over, Quantifier, Quantify
 from validator.spec.written import PREDICATE_PREFIX
+from validator.values import Json, brief, is_number, kind
 
 _QUANTIFIERS = {q.value: q for q in Quantifier}
 
@@ -120,6 +124,38 @@ def _check_predicate(
         problems.add(
             f"{key} asks about {predicate.wanted}; {around.of_number} is a number", node.key_span
         )
+    elif around.of_number:
+        _check_kind(key, predicate, node, around.of_number, problems)
+
+
+def _check_kind(
+    key: str, predicate: Predicate, node: Node, number: str, problems: Problems
+) -> None:
+    """Complain when *number*, a measure, is asked for what no number can be."""
+    match predicate:
+        case Equal() | NotEqual():
+            compared = [node]
+        case In() | NotIn() if isinstance(node.value, list):
+            compared = node.value
+        case _:
+            if kinds(predicate).isdisjoint({"number"}):
+                problems.add(f"{key} asks about {predicate}; {number} is a number", node.key_span)
+            return
+    for item in compared:
+        if kinds_of(item.plain()).isdisjoint({"number"}):
+            asked = item.value.text if isinstance(item.value, Reference) else item.plain()
+            found = "null" if asked is None else f"{kind(asked)} {brief(asked)}"
+            message = f"{key} asks for {found}; {number} is a number"
+            problems.add(message, item.span, _number_meant(asked))
+
+
+def _number_meant(value: Json) -> str:
+    """Say how the number is written that *value* may have been meant to be."""
+    if not isinstance(value, str):
+        return ""
+    if "${" in value:
+        return "with more around it a reference is a text; arithmetic goes into expr:"
+    return "the quotes make it a text" if is_number(scalar(value)) else did_you_mean(value)
 
 
 def _check_curve(key: str, node: Node, around: Surroundings, problems: Problems) -> None:

@@ -11,9 +11,9 @@ from pydantic_core import ErrorDetails
 
 from validator.errors import Problems
 from validator.measures import MEASURES
-from validator.reference import Reference
+from validator.reference import Reference, did_you_mean, likely
 from validator.registry import suggest
-from validator.source import Node
+from validator.source import Node, scalar
 from validator.span import Span
 from validator.spec.forms import Written
 from validator.spec.references import UNKNOWN
@@ -63,21 +63,38 @@ def _complain(model: type[Written], detail: ErrorDetails, root: Node, problems: 
         case "value_error":
             text = str(detail["ctx"]["error"])
             hint = getattr(detail["ctx"]["error"], "hint", "")
+            if isinstance(found, str):
+                hint = hint or did_you_mean(found)
             span = _inside(node.span, getattr(detail["ctx"]["error"], "at", None))
             problems.add(f"{named}{text}", span, hint)
         case other:
             words = detail.get("ctx", {}).get("expected", detail["msg"])
             wanted = _WANTED.get(other, words)
-            if isinstance(found, Reference):
+            if isinstance(found, Reference) and last not in MEASURES:
                 text = f"{named}expected {wanted}, which must be known before the load"
             else:
                 text = f"{named}expected {wanted}, found {_found(found)}"
-            measured = last in MEASURES and isinstance(found, int | float | str)
-            hint = f"such as {last}: {{eq: {brief(found)}}}" if measured else ""
+            hint = _asked_of_measure(last, found) if last in MEASURES else ""
             problems.add(text, node.span, hint)
 
 
+def _asked_of_measure(name: str, value: Any) -> str:
+    """Say how *value* is asked of the measure *name*, which takes a mapping."""
+    match value:
+        case Reference():
+            wanted = f'"{value}"'
+        case str():
+            wanted = likely(value) or brief(scalar(value))
+        case int() | float():
+            wanted = brief(value)
+        case _:
+            return ""
+    return f"such as {name}: {{eq: {wanted}}}"
+
+
 def _found(value: Any) -> str:
+    if isinstance(value, Reference):
+        value = value.text
     return f"{kind(value)} {brief(value)}" if value is not None else "nothing"
 
 
