@@ -12,7 +12,7 @@ from validator.predicates import PREDICATES, Predicate, Subject
 from validator.predicates.compare import Equal, In, NotEqual, NotIn
 from validator.reference import Reference, did_you_mean
 from validator.source import Node, scalar
-from validator.spec.contradictions import kinds, kinds_of
+from validator.spec.contradictions import contradictions, kinds, kinds_of
 from validator.spec.model import Ask, Condition, Derive, Over, Quantifier, Quantify
 from validator.spec.written import PREDICATE_PREFIX
 from validator.values import Json, brief, is_number, kind
@@ -38,22 +38,31 @@ class Surroundings:
 
 def condition(written: Any, node: Node, around: Surroundings, problems: Problems) -> Condition:
     """Return the condition in *node*, whose checked form is *written*."""
-    parts: list[Ask | Derive | Quantify] = []
+    parts: dict[str, Ask | Derive | Quantify] = {}
     members = node.value
     assert isinstance(members, dict)
     for key, member in members.items():
         if key in PREDICATES:
             predicate = getattr(written, PREDICATE_PREFIX + key)
             _check_predicate(key, predicate, member, around, problems)
-            parts.append(Ask(predicate, tuple(predicate.references())))
+            parts[key] = Ask(predicate, tuple(predicate.references()))
         elif key in MEASURES:
             inner = getattr(written, PREDICATE_PREFIX + key)
-            parts.append(_derive(key, inner, member, around, problems))
+            parts[key] = _derive(key, inner, member, around, problems)
         elif key in _QUANTIFIERS:
             inner = getattr(written, PREDICATE_PREFIX + key)
             found = _inner(key, inner, member, replace(around, quantifier=key), problems)
-            parts.append(Quantify(_QUANTIFIERS[key], found))
-    return tuple(parts)
+            parts[key] = Quantify(_QUANTIFIERS[key], found)
+    predicates = [(key, part.predicate) for key, part in parts.items() if isinstance(part, Ask)]
+    for pair in contradictions(parts, predicates):
+        first, second = sorted(pair, key=[*parts].index)
+        message = f"{_said(first, members)} and {_said(second, members)} can never both hold"
+        problems.add(message, members[second].key_span)
+    return tuple(parts.values())
+
+
+def _said(key: str, members: dict[str, Node]) -> str:
+    return f"{key}: {brief(members[key].plain())}"
 
 
 def _inner(

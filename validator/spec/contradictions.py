@@ -2,12 +2,46 @@
 
 from __future__ import annotations
 
-from validator.predicates import Predicate
-from validator.predicates.compare import Equal, In, NotEqual, NotIn
+from collections.abc import Iterable, Iterator
+from itertools import combinations
+from math import inf
+
+from validator.predicates import Predicate, Subject
+from validator.predicates.compare import (
+    Between,
+    Equal,
+    GreaterOrEqual,
+    GreaterThan,
+    In,
+    LessOrEqual,
+    LessThan,
+    NotEqual,
+    NotIn,
+)
 from validator.predicates.kinds import Type
 from validator.reference import Reference
 from validator.spec.references import UNKNOWN
-from validator.values import KINDS, Json, Kind, kind
+from validator.values import KINDS, Json, Kind, Number, kind
+
+_BESIDE_ABSENT = ("absent", "count")
+"""What may be asked of what is not there."""
+
+
+def contradictions(
+    asked: Iterable[str], predicates: Iterable[tuple[str, Predicate]]
+) -> Iterator[tuple[str, str]]:
+    """Yield pairs of the words *asked* of the same values that can never both hold.
+
+    *predicates* are those among them; what they refer to is not known yet.
+    """
+    words = list(asked)
+    if "absent" in words:
+        yield from (("absent", word) for word in words if word not in _BESIDE_ABSENT)
+        return
+    of_value = [(word, p) for word, p in predicates if p.subject is Subject.VALUE]
+    for (word, one), (other_word, other) in combinations(of_value, 2):
+        if _exclude(one, other):
+            yield word, other_word
 
 
 def kinds(predicate: Predicate) -> frozenset[Kind]:
@@ -27,3 +61,45 @@ def kinds_of(value: Json | Reference) -> frozenset[Kind]:
     if isinstance(value, Reference):
         return KINDS if value.whole else frozenset({"string"})
     return KINDS if value is UNKNOWN else frozenset({kind(value)})
+
+
+def _exclude(one: Predicate, other: Predicate) -> bool:
+    if kinds(one).isdisjoint(kinds(other)):
+        return True
+    if any(one.references()) or any(other.references()):
+        return False
+    for some, rest in ((one, other), (other, one)):
+        match some:
+            case Equal(value=value):
+                return not _meets(value, rest)
+            case In(choices=choices):
+                return not any(_meets(choice, rest) for choice in choices)
+    low, above = max(_least(one), _least(other))
+    high, at_most = min(_most(one), _most(other))
+    return low > high or (low == high and (above or not at_most))
+
+
+def _meets(value: Json, predicate: Predicate) -> bool:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # `eq: 2.0` also holds of an integer
+    return value is UNKNOWN or (predicate.fits(value) and predicate.holds(value))
+
+
+def _least(predicate: Predicate) -> tuple[Number, bool]:
+    """Return the lower bound, and whether a value must be above it."""
+    match predicate:
+        case GreaterThan(bound=bound):
+            return bound, True
+        case GreaterOrEqual(bound=bound) | Between(low=bound):
+            return bound, False
+    return -inf, False
+
+
+def _most(predicate: Predicate) -> tuple[Number, bool]:
+    """Return the upper bound, and whether a value may be equal to it."""
+    match predicate:
+        case LessThan(bound=bound):
+            return bound, False
+        case LessOrEqual(bound=bound) | Between(high=bound):
+            return bound, True
+    return inf, True
