@@ -13,6 +13,7 @@ from validator import files
 from validator.errors import Problems, UsageError
 from validator.reference import Reference
 from validator.span import Span
+from validator.syntax import Place, mistake
 
 Value: TypeAlias = "bool | int | float | str | list[Node] | dict[str, Node] | Reference | None"
 
@@ -218,23 +219,40 @@ def _complain(error: yaml.MarkedYAMLError, text: str, file: str, problems: Probl
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     lines = text.splitlines()
     here = lines[line - 1] if line <= len(lines) else ""
-    hint = ""
-    if re.search(r"[{,\[][^\"']*\$\{", here):
-        hint = 'inside { } a reference needs quotes: "${load.ok}"'
-    elif re.search(r"path:\s*\$[^\"']*\[", here):
-        hint = 'inside { } a path with brackets needs quotes: "$.workers[*].id"'
-    elif "\t" in here[: column + 1]:
-        hint = "YAML is indented with spaces, not tabs"
-    elif begun and mark is begun:
+    problem = error.problem or ""
+    hint = _hint(here, column, problem)
+    if not hint and (likely := mistake(lines, problem, Place(line, column), _place(begun))):
+        line, column = likely.place
+        problems.add(likely.message, Span(file, line, column, line, column + 1), likely.hint)
+        return
+    if not hint and begun and mark is begun:
         hint = "what begins here has no end"
-    elif begun and "flow" in (error.context or ""):
+    elif not hint and begun and "flow" in (error.context or ""):
         hint = f"in what opens in line {begun.line + 1}: is it closed?"
-    elif "mapping values" in (error.problem or ""):
+    elif not hint and "mapping values" in problem:
         hint = "a text with a colon and a space in it needs quotes"
-    message = f"not YAML: {error.problem or error.context}"
+    message = f"not YAML: {problem or error.context}"
     if error.problem == "but found another document":
         message = "a second document: one file is one spec"
     problems.add(message, Span(file, line, column, line, column + 1), hint)
+
+
+def _hint(line: str, column: int, problem: str) -> str:
+    """Say what to write instead, when *line* shows what was meant."""
+    if re.search(r"[{,\[][^\"']*\$\{", line):
+        return 'inside { } a reference needs quotes: "${load.ok}"'
+    if re.search(r"\{.*path:\s*\$[^\"']*\[", line):
+        return 'inside { } a path with brackets needs quotes: "$.workers[*].id"'
+    if "\t" in line[: column + 1]:
+        return "YAML is indented with spaces, not tabs"
+    first = line[column - 1 : column]
+    if first == ">":
+        return "a comparison is a word: gt, ge, lt, le, eq"
+    return f"a text that begins with {first} needs quotes" if "cannot start" in problem else ""
+
+
+def _place(mark: yaml.Mark | None) -> Place | None:
+    return Place(mark.line + 1, mark.column + 1) if mark else None
 
 
 def _offset(text: str, mark: yaml.Mark) -> int:
