@@ -39,6 +39,14 @@ class Form:
         return value
 
 
+_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "true": "true"} | {
+    "no": "false", "off": "false", "n": "false", "false": "false"
+}  # fmt: skip
+"""What YAML 1.1 took for a boolean, and what is one in quotes."""
+_PLAIN = re.compile(r"(?:[A-Za-z/]|[0-9]+[a-z])(?:[:. ]?[\w/-]){0,60}")
+"""A text of one line that needs no quotes, whatever it stands in."""
+
+
 def given(form: Form, default: Any = ...) -> Any:
     """Declare a dataclass field that is an argument of *form*."""
     if default is ...:
@@ -75,8 +83,24 @@ def wrong(noun: str, value: Json) -> ValueError:
     if isinstance(value, Reference):
         return ValueError(f"expected {noun}, which must be known before the load")
     found = "nothing" if value is None else f"{kind(value)} {brief(value)}"
-    hint = did_you_mean(value) if isinstance(value, str) else ""
-    return ArgumentError(f"expected {noun}, found {found}", hint)
+    return ArgumentError(f"expected {noun}, found {found}", advice(noun, value))
+
+
+def advice(noun: str, value: Json) -> str:
+    """Say how *value*, which is not *noun* as it stands, is to be written; nothing if unknown."""
+    if noun.startswith("true") and isinstance(value, str):
+        word = _BOOLEANS.get(value.lower(), "")
+        return f"write {word}" if word and word in noun else ""
+    if noun.startswith("a list of") and isinstance(value, bool | int | float | str):
+        return f"write [{as_yaml(value)}]"
+    return did_you_mean(value) if isinstance(value, str) else ""
+
+
+def as_yaml(value: Json) -> str:
+    """Write a scalar as people write it in YAML: without quotes where it needs none."""
+    if isinstance(value, str) and value not in _BOOLEANS and _PLAIN.fullmatch(value):
+        return value
+    return brief(value)
 
 
 def _number(value: Json) -> Json:

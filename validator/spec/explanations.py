@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import types
 import typing
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from validator.arguments import advice, as_yaml
 from validator.errors import Problems
 from validator.measures import MEASURES
 from validator.reference import Reference, did_you_mean, likely
@@ -18,6 +19,8 @@ from validator.span import Span
 from validator.spec.forms import Written
 from validator.spec.references import UNKNOWN
 from validator.values import brief, kind
+
+Keys: TypeAlias = tuple[int | str, ...]
 
 _WANTED = {
     "model_type": "a mapping",
@@ -65,6 +68,8 @@ def _complain(model: type[Written], detail: ErrorDetails, root: Node, problems: 
             hint = getattr(detail["ctx"]["error"], "hint", "")
             if isinstance(found, str):
                 hint = hint or did_you_mean(found)
+            elif isinstance(found, Reference) and last == "expr":
+                hint = f"in an expr it is {found.names}, without ${{ }} and quotes"
             span = _inside(node.span, getattr(detail["ctx"]["error"], "at", None))
             problems.add(f"{named}{text}", span, hint)
         case other:
@@ -75,7 +80,20 @@ def _complain(model: type[Written], detail: ErrorDetails, root: Node, problems: 
             else:
                 text = f"{named}expected {wanted}, found {_found(found)}"
             hint = _asked_of_measure(last, found) if last in MEASURES else ""
-            problems.add(text, node.span, hint)
+            problems.add(text, node.span, hint or _advice(model, keys, wanted, found))
+
+
+def _advice(model: type[Written], keys: Keys, wanted: str, found: Any) -> str:
+    """Say how *found*, which stands where *wanted* is expected, is to be written."""
+    block = _model_at(model, keys)
+    match wanted, found:
+        case "a mapping", bool() | int() | float() | str() if block and block.alone:
+            return f"write {keys[-1]}: {{{block.alone}: {as_yaml(found)}}}"
+        case "a list", _ if isinstance(found, dict) or _model_at(model, (*keys, 0)):
+            return "a list has `- ` before each of its items"
+        case "a list", _:
+            return advice("a list of texts", found)
+    return advice(wanted, found)
 
 
 def _asked_of_measure(name: str, value: Any) -> str:
@@ -98,7 +116,7 @@ def _found(value: Any) -> str:
     return f"{kind(value)} {brief(value)}" if value is not None else "nothing"
 
 
-def _deepest(node: Node, keys: tuple[int | str, ...]) -> tuple[Node, tuple[int | str, ...]]:
+def _deepest(node: Node, keys: Keys) -> tuple[Node, Keys]:
     """Return the node that *keys* lead to, or the last one on the way that was written.
 
     And the keys that lead there: a short form leaves some out.
@@ -125,7 +143,7 @@ def _keys(model: type[Written]) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def _model_at(model: type[Written], keys: tuple[int | str, ...]) -> type[Written] | None:
+def _model_at(model: type[Written], keys: Keys) -> type[Written] | None:
     """Return the model of the mapping that *keys* lead to."""
     hint: Any = model
     for key in keys:

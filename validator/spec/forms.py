@@ -30,6 +30,8 @@ class Written(BaseModel):
 
     nouns: typing.ClassVar[tuple[str, str]] = ("key", "keys")
     """What an unknown key of this mapping is called."""
+    alone: typing.ClassVar[str] = ""
+    """The key that is meant when one value stands where the mapping should."""
 
     @classmethod
     def of(cls, node: Node | None) -> Self | None:

@@ -47,7 +47,9 @@ def target(
     url = written.url
     if overrides.url is not None:
         url = _given_url(overrides.url)
-    elif url is None and (node is None or node.at("url") is None):
+    elif url is None and (
+        node is None or (isinstance(node.value, dict) and node.at("url") is None)
+    ):  # what stands there and is no mapping is complained about as such
         problems.add(
             "no target: where is the server?", root.span, "add target: {url: …} or use --url"
         )

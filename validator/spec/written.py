@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
 
+from validator.arguments import ArgumentError
 from validator.decoders import DECODERS
 from validator.drivers import DRIVERS, prompts
 from validator.measures import MEASURES, Measure
@@ -128,6 +129,8 @@ else:
 class XfailBlock(Written):
     """An announced failure."""
 
+    alone = "reason"
+
     reason: Reason = Field(description="Why it is known to fail.")
     until: Day = Field(UNSET, description="From the day after, a failure counts again.")
 
@@ -190,6 +193,8 @@ class Assertion(Condition):
 class TargetBlock(Written):
     """The system under test."""
 
+    alone = "url"
+
     url: Url = Field(UNSET, description="Base URL; requests go to <url>/v1, reads to <url><path>.")
     api_key: Key = Field(UNSET, description="For the load. Never shown.")
     headers: Texts = Field(UNSET, description="Sent with every metrics read. Never shown.")
@@ -203,6 +208,8 @@ class TargetBlock(Written):
 class ServerBlock(Written):
     """How to start the target when nothing answers there yet."""
 
+    alone = "command"
+
     command: Command = Field(description="Run without a shell; ${port} is the target's port.")
     ready: Route = Field(description="A path that answers below 400 once the server is ready.")
     within: Duration = Field(UNSET, description="How long starting may take; 30s unless given.")
@@ -215,6 +222,8 @@ class ServerBlock(Written):
 class SettleBlock(Written):
     """How long to wait for counters to stop moving after the load."""
 
+    alone = "within"
+
     within: ZeroDuration = Field(UNSET, description="At most this long; 10s unless given.")
     every: Duration = Field(UNSET, description="Between two polls; 250ms unless given.")
     stable_for: ZeroDuration = Field(UNSET, description="Without movement; 500ms unless given.")
@@ -222,6 +231,8 @@ class SettleBlock(Written):
 
 class DuringBlock(Written):
     """Samples to take while the load runs."""
+
+    alone = "every"
 
     every: Duration = Field(description="Between two samples, such as 500ms.")
     missing: Missing = Field(
@@ -231,6 +242,8 @@ class DuringBlock(Written):
 
 class CollectBlock(Written):
     """How much to take from what has no end: a WebSocket, or a text/event-stream."""
+
+    alone = "for"
 
     frames: Count = Field(UNSET, description="Frames of a WebSocket, at most.")
     events: Count = Field(UNSET, description="Events of a text/event-stream, at most.")
@@ -242,11 +255,15 @@ class CollectBlock(Written):
 class ReachableBlock(Written):
     """How much it matters that an endpoint can be read."""
 
+    alone = "severity"
+
     severity: SeverityWord = Field(UNSET, description="Also the most its assertions can matter.")
 
 
 class EndpointBlock(Written):
     """A place on the target to look, and what must be true of it."""
+
+    alone = "get"
 
     get: Route = Field(UNSET, description="A path to GET.")
     post: Route = Field(UNSET, description="A path to POST `body` to.")
@@ -313,6 +330,8 @@ def _listed(hint: Any) -> Any:
 class CommonLoad(Written):
     """What a load block says whatever its driver is."""
 
+    alone = "requests"
+
     model_config = one_of("requests", "duration")
 
     driver: Driver = Field(UNSET, description="What one request is; chat unless given.")
@@ -368,7 +387,8 @@ else:
 
 def _version(value: Any) -> int:
     if value != 1 or isinstance(value, bool):
-        raise ValueError("expected version: 1, the only one there is")
+        hint = "the quotes make it a text" if value == "1" else ""
+        raise ArgumentError("expected version: 1, the only one there is", hint)
     return 1
 
 
