@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -36,12 +37,24 @@ _NAMES: dict[type[ast.AST], str] = {
 """What a person calls the most likely of the rest of Python."""
 
 
+_BARE = "a name stands without ${ }, as in load.ok"
+_ELSEWHERE = {
+    r"(?<![=!<>])=(?!=)": "`==` compares",
+    r"&&|\|\|": "write `and`, `or`",
+    r"<>|!(?!=)": "write `!=`, `not`",
+    r"[{]|\$(?=load)": _BARE,
+    r"\$": "bind the path to a name with let:",
+}
+"""How other languages write it, and what it is here."""
+
+
 class ExpressionError(ValueError):
     """The text is not an expression, or cannot be decided with these values."""
 
-    def __init__(self, message: str, at: int = 0) -> None:
+    def __init__(self, message: str, at: int = 0, hint: str = "") -> None:
         super().__init__(message)
         self.at = at
+        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +136,9 @@ def compile_expression(text: str) -> Expression:
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        for pattern, hint in _ELSEWHERE.items():
+            if found := re.search(pattern, text):
+                raise ExpressionError("not an expression", found.start(), hint) from error
         at = (getattr(error, "offset", None) or 1) - 1
         raise ExpressionError("not an expression", at) from error
     for node in ast.walk(tree):
@@ -146,7 +162,8 @@ def _check(node: ast.AST) -> None:
     at = getattr(node, "col_offset", 0)
     if not isinstance(node, _ALLOWED):
         what = _NAMES.get(type(node), "this")
-        raise ExpressionError(f"{what} has no place in an expression", at)
+        hint = _BARE if what == "{ }" else ""
+        raise ExpressionError(f"{what} has no place in an expression", at, hint)
     if isinstance(node, ast.Constant) and not isinstance(node.value, bool | int | float | str):
         raise ExpressionError(f"{node.value!r} is not allowed here", at)
     if isinstance(node, ast.Call):

@@ -247,7 +247,7 @@ class Promises:
         try:
             expression = compile_expression(written.expr)
         except ExpressionError as error:
-            self.problems.add(f"expr: {error}", _inside(text_node.span, error.at))
+            self.problems.add(f"expr: {error}", _inside(text_node.span, error.at), error.hint)
             return None
         bindings = tuple(self._bindings(written, node, id_))
         self._check_terms(expression, dict(bindings), node, text_node.span, load)
