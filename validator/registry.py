@@ -37,6 +37,13 @@ class Registry(Mapping[str, T], Generic[T]):
         """Return what the plug-in *name* says about itself."""
         return inspect.cleandoc(self._items[name].__doc__ or "")
 
+    def meant_by(self, name: str) -> str:
+        """Return the plug-in that others call *name*; nothing if there is none."""
+        known = name.lower()
+        return next(
+            (n for n, item in self._items.items() if known in getattr(item, "also", ())), ""
+        )
+
     def __getitem__(self, name: str) -> T:
         return self._items[name]
 

@@ -13,7 +13,7 @@ from validator import files
 from validator.errors import Problems, UsageError
 from validator.reference import Reference
 from validator.span import Span
-from validator.syntax import Place, mistake
+from validator.syntax import COMPARISONS, Place, mistake
 
 Value: TypeAlias = "bool | int | float | str | list[Node] | dict[str, Node] | Reference | None"
 
@@ -247,7 +247,7 @@ def _hint(line: str, column: int, problem: str) -> str:
         return "YAML is indented with spaces, not tabs"
     first = line[column - 1 : column]
     if first == ">":
-        return "a comparison is a word: gt, ge, lt, le, eq"
+        return COMPARISONS
     return f"a text that begins with {first} needs quotes" if "cannot start" in problem else ""
 
 
@@ -307,6 +307,9 @@ class _Nodes:
         for raw_key, raw_value in raw.value:
             if not isinstance(raw_key, yaml.ScalarNode):
                 self._complain("a key must be a text", raw_key)
+                continue
+            if raw_key.tag not in _TAGS:
+                self._complain(f"YAML tags are not used here: {raw_key.tag}", raw_key, COMPARISONS)
                 continue
             key = raw_key.value
             part = self._node(raw_value, depth + 1)

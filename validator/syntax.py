@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+COMPARISONS = "a comparison is a word: eq, ne, gt, ge, lt, le"
 _ENTRY = re.compile(r"(?P<indent> *)(?P<dashes>(?:- +)*)(?P<rest>\S.*)")
 _KEY = re.compile(r"(\"[^\"]*\"|'[^']*'|[^\s#\"'{\[][^#]*?):(\s|$)")
 _GLUED = re.compile(r"([\w-]+):\S")
@@ -71,6 +72,8 @@ def _no_key(lines: Sequence[str], line: int) -> Mistake | None:
     if glued := _GLUED.match(rest):
         hint = f"write `{glued[1]}: …`"  # what stands there may be secret
         return Mistake(f"not YAML: a space is missing after `{glued[1]}:`", place, hint)
+    if rest[0] == "!":  # to YAML it begins a tag
+        return Mistake(f"not YAML: `{rest.split(':')[0]}` is no key", place, COMPARISONS)
     if not _KEY.match(rest) and rest[0] not in "{[\"'|>&*#":
         word = rest.split()[0]
         return Mistake(f"not YAML: a colon is missing after `{word}`", place, f"write `{word}: …`")

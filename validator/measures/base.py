@@ -26,6 +26,8 @@ class Reach(Enum):
 class Measure(ABC):
     """A number derived from what a query selected; its dataclass fields are its options."""
 
+    also: ClassVar[tuple[str, ...]] = ()
+    """What others call it, for those who look for it under another name."""
     reach: ClassVar[Reach]
     noun: ClassVar[str]
     """How a verdict calls the number."""

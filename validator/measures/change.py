@@ -26,6 +26,7 @@ class Delta(Measure):
     ```
     """
 
+    also = ("change", "changes", "diff", "increase", "increases")
     reach = Reach.CHANGE
     noun = "change"
     absent_before: Number | None = given(_START, None)
@@ -45,6 +46,7 @@ class Rate(Measure):
     ```
     """
 
+    also = ("per_second",)
     reach = Reach.CHANGE
     noun = "rate per second"
     absent_before: Number | None = given(_START, None)

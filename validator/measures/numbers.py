@@ -29,6 +29,7 @@ class Sum(_OfNumbers):
     ```
     """
 
+    also = ("total",)
     noun = "sum"
 
     def of(self, subject: Sequence[Number]) -> Number:
@@ -45,6 +46,7 @@ class Mean(_OfNumbers):
     ```
     """
 
+    also = ("average", "avg")
     noun = "mean"
 
     def of(self, subject: Sequence[Number]) -> Number:
@@ -103,6 +105,7 @@ class P50(_Percentile):
     ```
     """
 
+    also = ("median",)
     noun = "p50"
 
 

@@ -18,6 +18,7 @@ class Length(Measure):
     ```
     """
 
+    also = ("len", "size", "min_length", "max_length")
     reach = Reach.VALUE
     noun = "length"
     accepts = frozenset({"array", "object", "string"})
@@ -36,6 +37,7 @@ class Count(Measure):
     ```
     """
 
+    also = ("number", "how_many")
     reach = Reach.MATCHES
     noun = "count"
 

@@ -43,6 +43,8 @@ class Predicate(ABC):
     arguments: one field is given plainly, several as a list (*listed*) or as a mapping.
     """
 
+    also: ClassVar[tuple[str, ...]] = ()
+    """What others call it, for those who look for it under another name."""
     accepts: ClassVar[frozenset[Kind]] = ANYTHING
     """JSON kinds this predicate has an opinion on."""
     subject: ClassVar[Subject] = Subject.VALUE

@@ -20,6 +20,7 @@ class Equal(Predicate):
     ```
     """
 
+    also = ("equals", "equal", "equal_to", "is", "==", "=")
     accepts = ANYTHING
     admits_none = True
     value: Json = given(ANY)
@@ -53,6 +54,7 @@ class NotEqual(Predicate):
     ```
     """
 
+    also = ("not_equals", "not_equal", "is_not", "not", "neq", "!=", "<>")
     accepts = ANYTHING
     value: Json = given(ANY)
 
@@ -94,6 +96,7 @@ class GreaterThan(_Bound):
     """
 
     rises = True
+    also = (">", "greater", "greater_than", "more_than", "above")
 
     def holds(self, value: Number) -> bool:
         return value > self.bound
@@ -116,6 +119,7 @@ class GreaterOrEqual(_Bound):
     """
 
     rises = True
+    also = (">=", "≥", "=>", "gte", "at_least", "minimum", "min_value")
 
     def holds(self, value: Number) -> bool:
         return value >= self.bound
@@ -137,6 +141,8 @@ class LessThan(_Bound):
     ```
     """
 
+    also = ("<", "less", "less_than", "below")
+
     def holds(self, value: Number) -> bool:
         return value < self.bound
 
@@ -156,6 +162,8 @@ class LessOrEqual(_Bound):
     - {path: $.latency.ttft.p50, le: "${load.ttft_ms.p50}"}
     ```
     """
+
+    also = ("<=", "≤", "=<", "lte", "at_most", "maximum", "max_value")
 
     def holds(self, value: Number) -> bool:
         return value <= self.bound
@@ -177,6 +185,7 @@ class Between(Predicate):
     ```
     """
 
+    also = ("range", "in_range")
     accepts = NUMBERS
     listed = True
     low: Number = given(NUMBER)
@@ -208,6 +217,7 @@ class Approximately(Predicate):
     ```
     """
 
+    also = ("close_to", "near", "about", "almost", "tolerance")
     accepts = NUMBERS
     value: Number = given(replace(NUMBER, help="What is expected."))
     rel: Number | None = given(
@@ -264,6 +274,8 @@ class In(_Choice):
     ```
     """
 
+    also = ("one_of", "any_of", "enum", "is_in")
+
     def holds(self, value: Json) -> bool:
         return any(same(value, choice) for choice in self.choices)
 
@@ -280,6 +292,8 @@ class NotIn(_Choice):
     - {path: $.state, not_in: [error, stopped]}
     ```
     """
+
+    also = ("none_of",)
 
     def check(self) -> None:
         if all(choice is None for choice in self.choices):

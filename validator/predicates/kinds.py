@@ -36,6 +36,7 @@ class Type(Predicate):
     ```
     """
 
+    also = ("kind", "is_a", "instance_of", "datatype")
     accepts = ANYTHING
     rises = True  # a counter changes its value, and not its kind
     weighs = False

@@ -50,6 +50,7 @@ class Ordered(Predicate):
     ```
     """
 
+    also = ("order",)
     accepts = OBJECTS
     keys: tuple[str, ...] = given(_KEYS)
 
@@ -132,6 +133,7 @@ class Sorted(Predicate):
     ```
     """
 
+    also = ("monotonic", "increasing")
     subject = Subject.ELEMENTS
     direction: tuple[str, ...] = given(_SORTED)
 
@@ -177,6 +179,7 @@ class Unique(Predicate):
     ```
     """
 
+    also = ("distinct",)
     subject = Subject.ELEMENTS
     yes: bool = given(TRUE)
 

@@ -31,6 +31,7 @@ class Exists(Predicate):
     ```
     """
 
+    also = ("present", "defined", "required", "not_null")
     subject = Subject.PRESENCE
     weighs = False
     yes: bool = given(_instead("absent"))
@@ -55,6 +56,7 @@ class Absent(Predicate):
     ```
     """
 
+    also = ("missing", "undefined", "not_exists")
     subject = Subject.PRESENCE
     yes: bool = given(_instead("exists"))
 
@@ -79,6 +81,7 @@ class Empty(Predicate):
     ```
     """
 
+    also = ("is_empty",)
     accepts = SIZED
     yes: bool = given(BOOLEAN)
 
@@ -99,6 +102,7 @@ class HasKeys(Predicate):
     ```
     """
 
+    also = ("keys", "has_key", "required_keys")
     accepts = OBJECTS
     keys: tuple[str, ...] = given(list_of(TEXT))
 

@@ -135,6 +135,7 @@ class FitsSchema(Predicate):
     ```
     """
 
+    also = ("json_schema", "jsonschema")
     accepts = NOT_NULL
     shape: Schema = given(_SCHEMA)
 

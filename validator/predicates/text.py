@@ -24,6 +24,7 @@ class StartsWith(Predicate):
     ```
     """
 
+    also = ("startswith", "begins_with", "prefix")
     accepts = STRINGS
     text: str = given(TEXT)
 
@@ -44,6 +45,7 @@ class EndsWith(Predicate):
     ```
     """
 
+    also = ("endswith", "suffix")
     accepts = STRINGS
     text: str = given(TEXT)
 
@@ -64,6 +66,7 @@ class Matches(Predicate):
     ```
     """
 
+    also = ("regex", "regexp", "pattern", "match", "=~", "~")
     accepts = STRINGS
     pattern: str = given(PATTERN)
 
@@ -95,6 +98,7 @@ class Contains(Predicate):
     ```
     """
 
+    also = ("includes", "include", "has", "substring")
     accepts = STRINGS | {"array"}
     part: Json = given(ANY)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from typing import Any, TypeAlias
@@ -12,12 +13,14 @@ from pydantic_core import ErrorDetails
 from validator.arguments import advice, as_yaml
 from validator.errors import Problems
 from validator.measures import MEASURES
+from validator.predicates import PREDICATES
 from validator.reference import Reference, did_you_mean, likely
 from validator.registry import suggest
 from validator.source import Node, scalar
 from validator.span import Span
 from validator.spec.forms import Written
 from validator.spec.references import UNKNOWN
+from validator.spec.written import Condition
 from validator.values import brief, kind
 
 Keys: TypeAlias = tuple[int | str, ...]
@@ -33,6 +36,18 @@ _WANTED = {
     "int_from_float": "a whole number",
     "float_type": "a number",
 }
+
+
+_ALSO = {
+    "all": "each", "every": "each", "some": "any", "jsonpath": "path", "query": "path",
+    "description": "why", "reason": "why", "message": "why", "title": "name", "level": "severity",
+}  # fmt: skip
+"""What others call what is no plug-in."""
+
+_CONDITIONS = (
+    f"predicates: {', '.join(sorted(PREDICATES))}; measures: {', '.join(sorted(MEASURES))};"
+    " quantifiers: each, any, none; `validator explain NAME` tells more"
+)
 
 
 def complain(model: type[Written], node: Node, problems: Problems) -> None:
@@ -60,9 +75,8 @@ def _complain(model: type[Written], detail: ErrorDetails, root: Node, problems: 
             problems.add(f"{last!r} is missing", node.key_span, hint)
         case "extra_forbidden":
             parent = _model_at(model, keys[:-1])
-            noun, nouns = parent.nouns if parent else ("key", "keys")
-            known = _keys(parent) if parent else []
-            problems.add(f"unknown {noun} {last!r}", node.key_span, suggest(last, known, nouns))
+            noun = parent.noun if parent else "key"
+            problems.add(f"unknown {noun} {last!r}", node.key_span, _known(last, parent))
         case "value_error":
             text = str(detail["ctx"]["error"])
             hint = getattr(detail["ctx"]["error"], "hint", "")
@@ -81,6 +95,21 @@ def _complain(model: type[Written], detail: ErrorDetails, root: Node, problems: 
                 text = f"{named}expected {wanted}, found {_found(found)}"
             hint = _asked_of_measure(last, found) if last in MEASURES else ""
             problems.add(text, node.span, hint or _advice(model, keys, wanted, found))
+
+
+def _known(name: str, model: type[Written] | None) -> str:
+    """Say which key of *model* was likely meant by *name*, or which there are."""
+    keys = _keys(model) if model else []
+    if glued := re.fullmatch(r"([\w-]+):.+", name):
+        return f"a space is missing after `{glued[1]}:`" if glued[1] in keys else ""
+    if model is None or not issubclass(model, Condition):
+        return suggest(name, keys, "keys")
+    if measure := MEASURES.meant_by(name):
+        return f"did you mean {measure!r}, such as {measure}: {{ge: 1}}?"
+    if (other := PREDICATES.meant_by(name) or _ALSO.get(name)) in keys:
+        return f"did you mean {other!r}?"
+    near = suggest(name, keys, "")
+    return near if near.startswith("did") else _CONDITIONS
 
 
 def _advice(model: type[Written], keys: Keys, wanted: str, found: Any) -> str:

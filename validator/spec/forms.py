@@ -28,7 +28,7 @@ class Written(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
 
-    nouns: typing.ClassVar[tuple[str, str]] = ("key", "keys")
+    noun: typing.ClassVar[str] = "key"
     """What an unknown key of this mapping is called."""
     alone: typing.ClassVar[str] = ""
     """The key that is meant when one value stands where the mapping should."""

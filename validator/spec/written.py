@@ -105,7 +105,7 @@ def _with_options(measure: type[Measure]) -> type[_Condition]:
 class _Condition(Written):
     """What must be true: predicates, measures and quantifiers, all of which must hold."""
 
-    nouns = ("predicate", "predicates")
+    noun = "predicate"
 
 
 if TYPE_CHECKING:
