@@ -45,6 +45,9 @@ def of(*assertions: str, head: str = HEAD) -> list[str]:
             "- {path: $.requests_total, ge: '${load.ok}'}",
         ],
         ["- {path: $.config.total_workers, eq: 4}"],
+        ["- {path: $.active_most, eq: '${load.in_flight_max}'}"],
+        ["- {path: $.mode, eq: load balanced}"],
+        ["- {path: $.log, length: {eq: '${load.ok}'}}"],
     ],
 )
 def test_a_spec_that_means_what_it_says_gets_no_warning(assertions):
@@ -66,6 +69,15 @@ def test_a_spec_that_means_what_it_says_gets_no_warning(assertions):
             ["- {path: $.summary.total_errors, eq: 0}"],
             "8: summary.total_errors looks like a counter, and nothing asks for its change",
         ),
+        (
+            ["- {path: $.served, eq: '${load.ok}'}"],
+            "8: served: true only of a server that had counted nothing before",
+        ),
+        (
+            ["- {path: '$.workers[*].n', sum: {eq: '${load.sent}'}}"],
+            "8: sum of workers[*].n: true only of a server that had counted nothing before",
+        ),
+        (["- {path: $.served, eq: load.ok}"], '8: served: "load.ok" is a text, and stays one'),
         (["- {path: $.depth, ge: 0}"], "8: depth: ≥ 0 is true of whatever counts or measures"),
         (["- {path: $.depth, gt: -1}"], "8: depth: > -1 is true of whatever counts or measures"),
         ([COUNTED, COUNTED], "9: change of requests_total: asked already in line 8"),

@@ -14,6 +14,7 @@ from validator.predicates.compare import Equal, GreaterOrEqual, GreaterThan
 from validator.predicates.kinds import Type
 from validator.query import Query
 from validator.records.verdict import Severity
+from validator.reference import did_you_mean
 from validator.selector import Selector
 from validator.span import NOWHERE
 from validator.spec.model import (
@@ -27,7 +28,7 @@ from validator.spec.model import (
     Quantify,
     Spec,
 )
-from validator.values import is_number
+from validator.values import brief, is_number
 from validator.wording import expected
 
 _COUNTER: Final = re.compile(
@@ -49,6 +50,7 @@ def smells(spec: Spec) -> tuple[Problem, ...]:
         *_unasked_samples(spec),
         *(_absolute(spec, every, moved) if spec.loads else ()),
         *_true_of_anything(every, moved),
+        *_compared_with_text(every),
         *_twice(every),
         *_namesakes(every),
     ]
@@ -119,7 +121,14 @@ def _absolute(spec: Spec, every: list[Assertion], moved: Moved) -> Iterator[Prob
             or fresh
         ):
             continue
-        if _only_from_below(assertion.condition) and _refers(assertion.condition):
+        if _equals_a_count(assertion.condition):
+            told.add(key)
+            yield Problem(
+                f"{assertion.about.name}: true only of a server that had counted nothing before",
+                assertion.about.span,
+                "`delta:` asks what this load has added",
+            )
+        elif _only_from_below(assertion.condition) and _refers(assertion.condition):
             told.add(key)
             yield Problem(
                 f"{assertion.about.name}: also true of a server that had counted before the load",
@@ -181,6 +190,16 @@ def _only_from_below(condition: Condition) -> bool:
     return bool(asked) and all(isinstance(p, GreaterOrEqual | GreaterThan) for p in asked)
 
 
+def _equals_a_count(condition: Condition) -> bool:
+    """Say whether it asks for just as many as there were requests."""
+    return any(
+        isinstance(ask.predicate, Equal) and query.keys[-1] in ("sent", "ok")
+        for ask in _asks(condition)
+        for reference in ask.references
+        for query in reference.queries
+    )
+
+
 def _refers(condition: Condition) -> bool:
     return any(ask.references for ask in _asks(condition))
 
@@ -204,6 +223,16 @@ def _true_of_anything(every: Iterable[Assertion], moved: Moved) -> Iterator[Prob
                     "`gt: 0` asks that it was measured, `delta:` that it has moved",
                 )
                 break
+
+
+def _compared_with_text(every: Iterable[Assertion]) -> Iterator[Problem]:
+    """Yield texts that look like references which somebody wrote as elsewhere."""
+    for assertion in every:
+        for ask in _asks(assertion.condition) if isinstance(assertion, PathAssertion) else ():
+            wanted = getattr(ask.predicate, "value", None)
+            if isinstance(wanted, str) and (hint := did_you_mean(wanted)):
+                message = f"{assertion.about.name}: {brief(wanted)} is a text, and stays one"
+                yield Problem(message, assertion.about.span, hint)
 
 
 def _below_zero(bound: object) -> bool:
