@@ -18,6 +18,7 @@ from validator.records.observation import Observations, Phase, Snapshot
 from validator.selector import Selector
 from validator.spec.model import (
     Ask,
+    Assertion,
     Condition,
     Derive,
     ExprAssertion,
@@ -85,6 +86,14 @@ def ranged(assertion: PathAssertion, seen: Observations) -> Iterator[Field]:
         for one in _selected(snapshot, _PHASES[assertion.over], assertion.query, inner):
             if one.keys[-1:] and one.keys[-1] in inner:
                 yield one
+
+
+def range_words(assertion: Assertion) -> set[str]:
+    """Return the words by which *assertion* declares a range."""
+    condition = assertion.condition if isinstance(assertion, PathAssertion) else ()
+    asked = [ask.predicate for ask in _asks(condition)]
+    words = {"between" for one in asked if isinstance(one, Between)}
+    return words | {"ordered" for one in asked if isinstance(one, Ordered) and one.keys[1:-1]}
 
 
 def _of_path(assertion: PathAssertion, seen: Observations) -> Iterator[Field]:

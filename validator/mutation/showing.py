@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from validator.mutation.changes import MUTATIONS
-from validator.mutation.fields import Field
+from validator.mutation.fields import Field, range_words
 from validator.mutation.trials import Outcome
 from validator.records.observation import Phase
 from validator.records.verdict import Verdict
@@ -32,7 +32,7 @@ def share(outcome: Outcome) -> str:
 def text(spec: Spec, outcome: Outcome, width: int) -> str:
     """Return everything a person reads, in lines of *width* columns where words allow."""
     parts = [_head(spec, outcome), *_mutations(outcome), *_survivors(outcome, width)]
-    parts += _tolerated(outcome, width)
+    parts += _tolerated(spec, outcome, width)
     parts += _assertions("Assertions that caught nothing", outcome.idle)
     parts += _assertions("Assertions about nothing that was broken", outcome.unasked)
     parts += _assertions("Failed before anything was broken", outcome.broken)
@@ -102,8 +102,10 @@ def _survivors(outcome: Outcome, width: int) -> Iterator[str]:
     yield from _fields("Survivors, by field", outcome.survivors, width)
 
 
-def _tolerated(outcome: Outcome, width: int) -> Iterator[str]:
-    title = "Tolerated: another value of the range that the spec declares by `between`"
+def _tolerated(spec: Spec, outcome: Outcome, width: int) -> Iterator[str]:
+    words = {word for e in spec.endpoints for a in e.assertions for word in range_words(a)}
+    by = " or ".join(f"`{word}`" for word in sorted(words))
+    title = f"Tolerated: another value of the range that the spec declares by {by}"
     yield from _fields(title, outcome.within_range, width)
 
 
