@@ -16,6 +16,7 @@ from validator import __version__
 from validator.errors import SpecProblems, ValidatorError
 from validator.verbs import VERBS
 from validator.verbs.base import INTERRUPTED
+from validator.verbs.output import say
 
 PLAIN = "validator.plain"
 """How characters are written that the output's encoding does not have."""
@@ -97,10 +98,10 @@ def _main() -> int:
         error.show()
         return error.exit_code
     except SpecProblems as problems:
-        click.echo(problems.drawn(), err=True, nl=False)
+        say(problems.drawn().removesuffix("\n"), err=True)
         return problems.exit_code
     except ValidatorError as error:
-        click.echo(f"error: {error}", err=True)
+        say(f"error: {error}", err=True)
         return error.exit_code
     except OSError as error:
         return _unwritten(error)

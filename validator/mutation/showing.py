@@ -14,6 +14,7 @@ from validator.records.observation import Phase
 from validator.records.verdict import Verdict
 from validator.spec.model import Spec
 from validator.values import printable
+from validator.wrapping import wrapped
 
 VERSION = 1
 _MOST = 60
@@ -31,13 +32,14 @@ def share(outcome: Outcome) -> str:
 
 def text(spec: Spec, outcome: Outcome, width: int) -> str:
     """Return everything a person reads, in lines of *width* columns where words allow."""
-    parts = [_head(spec, outcome), *_mutations(outcome), *_survivors(outcome, width)]
+    head = wrapped(_line(_head(spec, outcome)), width)
+    parts = [*_mutations(outcome), *_survivors(outcome, width)]
     parts += _tolerated(spec, outcome, width)
     parts += _assertions("Assertions that caught nothing", outcome.idle)
     parts += _assertions("Assertions about nothing that was broken", outcome.unasked)
     parts += _assertions("Failed before anything was broken", outcome.broken)
     parts += _unnamed(outcome, width)
-    return "\n".join(map(_line, parts)) + "\n"
+    return "\n".join([head, *map(_line, parts)]) + "\n"
 
 
 def _line(line: str) -> str:

@@ -9,6 +9,7 @@ import click
 from validator.errors import UsageError
 from validator.verbs.base import leave, verb
 from validator.verbs.flags import Flags, run_flags
+from validator.verbs.output import say
 from validator.verbs.run import perform
 from validator.verbs.specs import files
 
@@ -31,7 +32,7 @@ def demo(spec: str | None, faults: tuple[str, ...], **flags: Any) -> None:
         known = {**demonstration.FAULTS, **demonstration.PAGE_FAULTS}
         width = max(map(len, known))
         for name, text in known.items():
-            click.echo(f"{name:{width}}  {text}")
+            say(f"{name:{width}}  {text}")
         return
     given = Flags(**flags)
     paths = files((spec or demonstration.SPEC,))

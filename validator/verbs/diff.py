@@ -10,6 +10,7 @@ import click
 from validator.errors import UsageError
 from validator.verbs.base import count, leave, verb
 from validator.verbs.output import console
+from validator.wrapping import wrapped
 
 if TYPE_CHECKING:
     from validator.comparison import Change, Difference, Figure, Kind
@@ -42,7 +43,8 @@ def diff_command(earlier: str, later: str, *, tolerance: float, exit_code: bool)
         found = difference(was, now, tolerance=tolerance / 100)
         worse = worse or found.worse
         for text, style in _lines(found):
-            screen.print(text, style=style, markup=False, soft_wrap=True)
+            told = wrapped(text, screen.width) if screen.is_terminal else text
+            screen.print(told, style=style, markup=False, soft_wrap=True)
     leave(1 if exit_code and worse else 0)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from validator.verbs.base import verb
+from validator.verbs.output import PIPED, say
 
 
 @verb("explain")
@@ -13,4 +14,4 @@ def explain(names: tuple[str, ...]) -> None:
     """Explain what a spec may say: a predicate, a measure, a block, a report format ..."""
     from validator.explain import explained, overview
 
-    click.echo("\n\n".join(map(explained, names)) if names else overview())
+    say("\n\n".join(map(explained, names)) if names else overview(), piped=PIPED)

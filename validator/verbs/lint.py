@@ -9,6 +9,7 @@ import click
 from validator.errors import SpecProblems
 from validator.verbs.base import count, leave, verb
 from validator.verbs.flags import Flags
+from validator.verbs.output import say
 from validator.verbs.specs import files, load
 
 if TYPE_CHECKING:
@@ -32,12 +33,12 @@ def lint(specs: tuple[str, ...], *, strict: bool) -> None:
             spec = load(path, Flags())
         except SpecProblems as problems:
             good = False
-            click.echo(problems.drawn(), err=True)
+            say(problems.drawn(), err=True)
             continue
         found = smells(spec)
         sources = dict(spec.sources)
         for smell in found:
-            click.echo(smell.drawn(sources, "warning"), err=True)
+            say(smell.drawn(sources, "warning"), err=True)
         good = good and not (strict and found)
         told = count(len(found), "warning") if found else "no problem"
         click.echo(f"{path}: {count(_assertions(spec), 'assertion')}, {told}")

@@ -77,7 +77,7 @@ def mutate(  # noqa: PLR0913 - one argument for each flag
     Every value that an assertion names is dropped, nulled, set to zero, negated, frozen at what it
     was before the load, swapped with a neighbour, put in quotes, made NaN, off by one, or doubled.
     A mutant is caught when the status of any verdict changes, or whether it is vacuous. What lives
-    on is a lie that the spec would believe; another value of a range that it declares by `between`
+    on is a lie that the spec would believe; another value of a range that it declares
     is tolerated, shown apart, and not in the share.
     """
     from validator.bundled import located

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from validator.errors import UsageError, together
+from validator.wrapping import wrapped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 
 _COMMAND: Final = re.compile(r"^\s*(?:::|##\[)", re.MULTILINE)
 """How a line begins that GitHub's runner obeys."""
+
+
+PIPED: Final = 100
+"""Columns of what is laid out where nobody knows how wide it is."""
 
 
 @dataclass(slots=True)
@@ -124,6 +130,16 @@ def console(*, stderr: bool) -> Console:
 
     from validator.reporters.table import THEME
 
-    stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() or "COLUMNS" in os.environ else 100
+    width = None if _has_width(stderr=stderr) else PIPED
     return Console(stderr=stderr, theme=THEME, highlight=False, width=width)
+
+
+def say(text: str, *, err: bool = False, piped: int | None = None) -> None:
+    """Print *text*, wrapped to the terminal; in a pipe to *piped* columns, or as it is."""
+    width = shutil.get_terminal_size().columns if _has_width(stderr=err) else piped
+    click.echo(text if width is None else wrapped(text, width), err=err)
+
+
+def _has_width(*, stderr: bool) -> bool:
+    """Say whether somebody knows how wide the output is."""
+    return (sys.stderr if stderr else sys.stdout).isatty() or "COLUMNS" in os.environ
