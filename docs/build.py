@@ -1,4 +1,4 @@
-"""Write the documents that are generated: the reference and the JSON Schemas.
+"""Write what is generated: the reference, the JSON Schemas, and tables in the spec language.
 
 `python docs/build.py` writes them; with `--check` it writes nothing and fails when one is stale.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from validator import explain
+from validator import explain, meanings
 from validator.decoders import DECODERS
 from validator.demo import FAULTS, PAGE_FAULTS
 from validator.drivers import DRIVERS
@@ -57,6 +57,8 @@ Several measures nest, the outer one first.
 def generated() -> dict[Path, str]:
     """Return the text of every generated file; one whose source does not exist yet is left out."""
     files = {FOLDER / "reference.md": reference(), FOLDER / "spec.schema.json": spec_schema()}
+    if (page := FOLDER / "spec.md").is_file():
+        files[page] = with_tables(page.read_text(encoding="utf-8"))
     files[FOLDER / "suite.schema.json"] = suite_schema()
     files[FOLDER / "bench.schema.json"] = bench_schema()
     try:
@@ -64,6 +66,31 @@ def generated() -> dict[Path, str]:
     except FileNotFoundError:
         print("report.schema.json: validator/report.schema.json does not exist, left out")
     return files
+
+
+TABLES = {
+    "ledger": (("field", "definition"), meanings.FIELDS),
+    "figures": (("figure", "definition"), meanings.FIGURES),
+    "statuses": (("status", "means"), meanings.STATUSES),
+    "severities": (("severity", "means"), meanings.SEVERITIES),
+    "flags": (("flag", "means"), meanings.FLAGS),
+}
+"""Tables of words that a page may hold, between `<!-- NAME -->` and `<!-- /NAME -->`."""
+
+
+def with_tables(page: str) -> str:
+    """Return *page* with its tables of words as they are now."""
+    return re.sub(
+        r"(<!-- (\w+) -->\n).*?(?=<!-- /\2 -->)",
+        lambda found: f"{found[1]}\n{_words(found[2])}\n",
+        page,
+        flags=re.DOTALL,
+    )
+
+
+def _words(name: str) -> str:
+    head, meant = TABLES[name]
+    return _table(head, ((f"`{word}`", text) for word, text in meant.items()))
 
 
 def reference() -> str:
@@ -76,6 +103,8 @@ def reference() -> str:
         *_entries(MEASURES, _measure),
         "## Quantifiers, expressions, references and the ledger\n",
         *(f"### {name}\n\n{text}\n" for name, text in explain.topics().items()),
+        "## Words of a run\n",
+        *(f"### {name}\n\n{_words(name)}" for name in TABLES),
         "## Drivers\n\nA driver is what one request of the load is.\n",
         *_entries(DRIVERS, _driver),
         "## Formats\n\nA format says how the payload of an endpoint is read.\n",

@@ -27,7 +27,7 @@ endpoints:
     [
         ("one two", 7, "one two"),
         ("one two three", 8, "one two|  three"),
-        ("  one two three", 9, "  one two|    three"),
+        ("  one two three", 9, "  one two|  three"),
         ("name  " + "five " * 7, 36, "name  five five five five five five|      five"),
         ("x" * 20 + " y", 8, "x" * 20 + "|  y"),
         ("12 :   - {path: $.a, wobbles: 3}", 8, "12 :   - {path: $.a, wobbles: 3}"),

@@ -42,7 +42,7 @@ def _broken(line: str, width: int) -> Iterator[str]:
     columns = _COLUMNS.match(line)
     indent = len(_INDENT.match(line)[0])  # type: ignore[index]  # it matches anything
     if columns is None or width - columns.end() < _LEAST:
-        yield from _filled(line[indent:], width, " " * indent, " " * (indent + 2))
+        yield from _filled(line[indent:], width, " " * indent, " " * (indent or 2))
     else:
         at = columns.end()
         yield from _filled(line[at:], width, line[:at], " " * at)

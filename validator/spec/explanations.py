@@ -74,7 +74,7 @@ def _complain(model: type[Written], detail: ErrorDetails, root: Node, problems: 
             hint = "a spec begins with version: 1" if keys == ("version",) else ""
             problems.add(f"{last!r} is missing", node.key_span, hint)
         case "extra_forbidden":
-            parent = _model_at(model, keys[:-1])
+            parent = model_at(model, keys[:-1])
             noun = parent.noun if parent else "key"
             problems.add(f"unknown {noun} {last!r}", node.key_span, _known(last, parent))
         case "value_error":
@@ -114,11 +114,11 @@ def _known(name: str, model: type[Written] | None) -> str:
 
 def _advice(model: type[Written], keys: Keys, wanted: str, found: Any) -> str:
     """Say how *found*, which stands where *wanted* is expected, is to be written."""
-    block = _model_at(model, keys)
+    block = model_at(model, keys)
     match wanted, found:
         case "a mapping", bool() | int() | float() | str() if block and block.alone:
             return f"write {keys[-1]}: {{{block.alone}: {as_yaml(found)}}}"
-        case "a list", _ if isinstance(found, dict) or _model_at(model, (*keys, 0)):
+        case "a list", _ if isinstance(found, dict) or model_at(model, (*keys, 0)):
             return "a list has `- ` before each of its items"
         case "a list", _:
             return advice("a list of texts", found)
@@ -172,7 +172,7 @@ def _keys(model: type[Written]) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def _model_at(model: type[Written], keys: Keys) -> type[Written] | None:
+def model_at(model: type[Written], keys: Keys) -> type[Written] | None:
     """Return the model of the mapping that *keys* lead to."""
     hint: Any = model
     for key in keys:
