@@ -100,6 +100,22 @@ def test_the_published_schema_is_a_schema():
     jsonschema.Draft202012Validator.check_schema(json.loads(spec_schema()))
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["load.ok", '"$(load.ok)"', '"${load.ok}"', '"${load.ok} + 1"', "3", '"3"', "x", "true"],
+)
+def test_what_a_hint_says_to_write_is_right(value):
+    head = (
+        "version: 1\ntarget: {url: http://localhost:9}\n"
+        "load: {model: m, requests: 1, prompts: [hi]}\n"
+        "endpoints:\n  stats:\n    get: /stats\n    assert:\n"
+    )
+    with pytest.raises(SpecProblems) as refused:
+        parse(f"{head}      - {{path: $.a, delta: {value}}}\n")
+    hint = refused.value.problems[0].hint.removeprefix("such as ")
+    assert parse(f"{head}      - {{path: $.a, {hint}}}\n").endpoints[0].assertions
+
+
 # Files that are no text
 
 

@@ -21,7 +21,7 @@ from validator.span import Span
 from validator.spec.forms import Written
 from validator.spec.references import UNKNOWN
 from validator.spec.written import Condition
-from validator.values import brief, kind
+from validator.values import brief, is_number, kind
 
 Keys: TypeAlias = tuple[int | str, ...]
 
@@ -100,8 +100,8 @@ def _complain(model: type[Written], detail: ErrorDetails, root: Node, problems: 
 def _known(name: str, model: type[Written] | None) -> str:
     """Say which key of *model* was likely meant by *name*, or which there are."""
     keys = _keys(model) if model else []
-    if glued := re.fullmatch(r"([\w-]+):.+", name):
-        return f"a space is missing after `{glued[1]}:`" if glued[1] in keys else ""
+    if (glued := re.fullmatch(r"([\w-]+):.+", name)) and glued[1] in keys:
+        return f"a space is missing after `{glued[1]}:`"
     if model is None or not issubclass(model, Condition):
         return suggest(name, keys, "keys")
     if measure := MEASURES.meant_by(name):
@@ -127,16 +127,15 @@ def _advice(model: type[Written], keys: Keys, wanted: str, found: Any) -> str:
 
 def _asked_of_measure(name: str, value: Any) -> str:
     """Say how *value* is asked of the measure *name*, which takes a mapping."""
-    match value:
-        case Reference():
-            wanted = f'"{value}"'
-        case str():
-            wanted = likely(value) or brief(scalar(value))
-        case int() | float():
-            wanted = brief(value)
-        case _:
-            return ""
-    return f"such as {name}: {{eq: {wanted}}}"
+    plain = scalar(value) if isinstance(value, str) else value
+    asked = "ge: 1"
+    if isinstance(value, Reference) and value.whole:
+        asked = f'eq: "{value}"'
+    elif is_number(plain):
+        asked = f"eq: {brief(plain)}"
+    elif isinstance(value, str) and (meant := likely(value)):
+        asked = f"eq: {meant}"
+    return f"such as {name}: {{{asked}}}"
 
 
 def _found(value: Any) -> str:
