@@ -29,6 +29,7 @@ endpoints:
         ("one two three", 8, "one two|  three"),
         ("  one two three", 9, "  one two|  three"),
         ("name  " + "five " * 7, 36, "name  five five five five five five|      five"),
+        ("  a name too long to hang  4 → 5", 30, "  a name too long to hang  4 →|    5"),
         ("x" * 20 + " y", 8, "x" * 20 + "|  y"),
         ("12 :   - {path: $.a, wobbles: 3}", 8, "12 :   - {path: $.a, wobbles: 3}"),
         ("   :  ^^^ " + "hint " * 7, 40, "   :  ^^^ hint hint hint hint hint hint|   :      hint"),

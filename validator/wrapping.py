@@ -42,7 +42,9 @@ def _broken(line: str, width: int) -> Iterator[str]:
     columns = _COLUMNS.match(line)
     indent = len(_INDENT.match(line)[0])  # type: ignore[index]  # it matches anything
     if columns is None or width - columns.end() < _LEAST:
-        yield from _filled(line[indent:], width, " " * indent, " " * (indent or 2))
+        prose = indent > 0 and columns is None  # a paragraph keeps its indent
+        more = " " * (indent if prose else indent + 2)
+        yield from _filled(line[indent:], width, " " * indent, more)
     else:
         at = columns.end()
         yield from _filled(line[at:], width, line[:at], " " * at)
