@@ -43,7 +43,8 @@ FIELDS: Final[Mapping[str, str]] = {
     "percentiles.exact": "whether percentiles were taken of all samples",
     "percentiles.relative_error": "if not, by what share of their value they may be off",
     "aborted": "false, or why the load was given up, as `abort_on` asks",
-    "client.lag_ms": "how late the client's own event loop woke up, in ms: `p50` `p99` `max`, and `total`",
+    "client.lag_ms": "how late the client's own event loop woke up, in ms: `p50` `p99` `max`",
+    "client.lag_ms.total": "how late it was in all, in ms",
     "client.prepare_ms": "what it took, before t0, to build a request and to have a connection "
     "for it, in ms: `p50` `p99` `max`; null by `transport: openai`, which has it within the "
     "latencies",
