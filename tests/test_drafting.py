@@ -118,6 +118,11 @@ def test_counters_that_matched_are_critical_and_all_else_is_a_warning(engine_spe
             assert (assertion.about.severity == "critical") == exact, assertion.about.name
 
 
+def test_a_draft_says_that_warnings_do_not_break_a_run(engine_spec):
+    head = engine_spec.text.partition("version: 1")[0]
+    assert "`validator run --fail-on warning`" in head
+
+
 def test_a_draft_is_stricter_than_it_looks(engine_spec):
     """Every lost or frozen counter is noticed, and so is every page that is not there."""
     spec, seen = load_spec(engine_spec.file), read_recording(engine_spec.recording)
@@ -154,6 +159,7 @@ def test_a_draft_without_a_load_holds_and_only_suggests_counters(tmp_path):
     assert '# - {path: $.requests_total, delta: {eq: "${load.ok}"}}' in text
     assert "path: $.workers, eq: 4" in text
     assert "\nload:" not in text
+    assert "--fail-on warning" in text.partition("version: 1")[0]
     assert "--load N" in first.stderr
 
 

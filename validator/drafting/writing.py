@@ -62,6 +62,8 @@ def _head(frame: Frame) -> Iterator[str]:
     else:
         yield "# Nothing was sent, so nothing is known about what moves: add a load, or draft again"
         yield "# with --load N --model NAME, and counters are found by how they move."
+    yield "# A warning that fails is shown, and does not change the exit code: for that there is"
+    yield "# `validator run --fail-on warning`."
     yield "# `validator mutate` shows what this spec would not notice."
     yield "version: 1"
     yield f"title: {quoted(frame.title, outside=True)}"
