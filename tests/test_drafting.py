@@ -21,7 +21,7 @@ from validator.decoders import DECODERS
 from validator.drafting import words
 from validator.drafting.drafts import Page, drafted, holding
 from validator.drafting.formats import recognised
-from validator.drafting.looking import placed
+from validator.drafting.looking import looking_spec, placed
 from validator.drafting.writing import Frame, quoted
 from validator.errors import DecodeError, Problems, UsageError
 from validator.mutation.trials import tried
@@ -116,6 +116,11 @@ def test_counters_that_matched_are_critical_and_all_else_is_a_warning(engine_spe
         for assertion in endpoint.assertions:
             exact = "load." in str(assertion) and "load.failed" not in str(assertion)
             assert (assertion.about.severity == "critical") == exact, assertion.about.name
+
+
+def test_what_moves_by_itself_is_not_waited_for(engine_spec):
+    assert "still moving" not in engine_spec.said
+    assert "not settled" not in engine_spec.said
 
 
 def test_a_draft_says_that_warnings_do_not_break_a_run(engine_spec):
@@ -369,6 +374,10 @@ DOCUMENTS = st.recursive(
 ).filter(lambda document: isinstance(document, dict | list) and document)
 
 
+def decoded(text):
+    return DECODERS["prometheus"](Payload(text.encode(), TEXT), 100)
+
+
 def looked(document):
     seen = {"page": Snapshot("page", document, status=200)}
     rounds = (Round(observations=Observations(seen, seen)),)
@@ -402,12 +411,39 @@ bare 1 1754000000000
 
 
 def test_odd_names_and_labels_of_metrics_are_written_so_that_they_are_read_back():
-    page = DECODERS["prometheus"](Payload(ODD_METRICS.encode(), TEXT), 100)
+    page = decoded(ODD_METRICS)
     recordings = [looked(page), looked(page)]
     drafts = drafted([Page("page", "/x", "prometheus")], recordings, "")
     text, spec, _ = holding(Frame("any", "http://h"), drafts, recordings, {})
     assert len(spec.endpoints[0].assertions) > 4
     assert """metric: '{"my.metric"}'""" in text
+
+
+@pytest.mark.parametrize(
+    "decoder, earlier, later, waits",
+    [
+        (
+            "json",
+            {"ts": 1, "engine": {"up": 1, "ok": 2}, "rows": [{"n": 1}]},
+            {"ts": 2, "engine": {"up": 2, "ok": 2}, "rows": [{"n": 1}]},
+            ["path: $.engine.ok", "path: $.rows..*"],
+        ),
+        ("json", {"ok": 1}, {"ok": 1}, ['path: "$..*"']),
+        (
+            "prometheus",
+            decoded("up 1\nok 2\n"),
+            decoded("up 2\nok 2\n"),
+            ["""metric: '{__name__=~".+",__name__!="up"}'"""],
+        ),
+    ],
+    ids=["json", "all still", "prometheus"],
+)
+def test_a_look_waits_only_for_what_was_still_while_idle(decoder, earlier, later, waits):
+    frame = Frame("any", "http://h", requests=2, model="m", prompts=("hi",))
+    text = looking_spec(frame, [Page("page", "/x", decoder)], [looked(earlier), looked(later)])
+    assert parse(text) is not None
+    asked = re.findall(r"- \{(.+), delta", text)
+    assert asked == waits
 
 
 def test_a_large_page_is_cut_and_says_so():

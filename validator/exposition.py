@@ -138,17 +138,18 @@ class ExpositionError(ValueError):
 
 def series(name: str, labels: Labels) -> str:
     """Write the name of one series: labels sorted, and escaped as they are on the wire."""
-    inside = [f"{_named(label)}={_quoted(labels[label])}" for label in sorted(labels)]
+    inside = [f"{_named(label)}={in_quotes(labels[label])}" for label in sorted(labels)]
     if not _METRIC.fullmatch(name):
-        return f"{{{','.join([_quoted(name), *inside])}}}"
+        return f"{{{','.join([in_quotes(name), *inside])}}}"
     return f"{name}{{{','.join(inside)}}}" if inside else name
 
 
 def _named(label: str) -> str:
-    return label if _LABEL_NAME.fullmatch(label) else _quoted(label)
+    return label if _LABEL_NAME.fullmatch(label) else in_quotes(label)
 
 
-def _quoted(text: str) -> str:
+def in_quotes(text: str) -> str:
+    """Write a text as the value of a label."""
     escaped = text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
     return f'"{escaped}"'
 

@@ -10,7 +10,7 @@ from typing import Any
 from validator.drafting import words
 from validator.drafting.claims import Claim, Evidence, Figure, Heading, Load, figures
 from validator.drafting.spots import Spot
-from validator.values import Json, is_number, same
+from validator.values import Json, is_number
 
 _MOST_SERIES = 3
 _FIRST = ("min", "minimum")
@@ -84,8 +84,7 @@ class Decider:
             return
         if spot.type == "histogram" and spot.name.endswith("_bucket"):
             return  # where an answer falls may differ next time; their order is `conforms`
-        restless = any(_moved(spot.looks[a], spot.looks[b]) for a, b in self.evidence.idle)
-        if restless:
+        if spot.restless(self.evidence.idle):
             yield self._kind(spot)
             return
         counts = list(self._counts(spot)) if self.evidence.loads else []
@@ -347,12 +346,6 @@ def quantiles_beside(spot: Spot) -> bool:
 
 def _place(spot: Spot) -> dict[str, str]:
     return {"metric" if spot.metric else "path": escaped(spot.path)}
-
-
-def _moved(earlier: Mapping[str, Json], later: Mapping[str, Json]) -> bool:
-    return earlier.keys() != later.keys() or any(
-        not same(value, later[path]) for path, value in earlier.items()
-    )
 
 
 def _change_at(spot: Spot, path: str, load: Load) -> float | None:

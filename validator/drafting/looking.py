@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
+from validator.drafting.deciding import encodable, escaped
 from validator.drafting.drafts import Page
 from validator.drafting.formats import recognised
+from validator.drafting.spots import metrics, spots, still
 from validator.drafting.writing import Frame, quoted, spec_text
 from validator.errors import ProbeError, UsageError, ValidatorError
+from validator.exposition import in_quotes
 from validator.probes.http import HttpProbe, session
+from validator.records.recording import Recording
 from validator.values import printable
 
 _ACCEPT = "application/json, text/plain; version=0.0.4; q=0.9, text/csv; q=0.8, */*; q=0.5"
 _LONGEST_ID = 60
+_MOST_PLACES = 1000
+"""Of one page that are waited for one by one; of a larger one all are."""
 
 
 class LookingError(ValidatorError):
@@ -124,22 +131,47 @@ def renamed(pages: Sequence[Page], taken: Sequence[str]) -> tuple[Page, ...]:
     return tuple(Page(n, p.path, p.decoder) for n, p in zip(names, pages, strict=True))
 
 
-def looking_spec(frame: Frame, pages: Sequence[Page]) -> str:
-    """Return a spec that looks at *pages* and waits until they are still, and judges nothing."""
+def looking_spec(frame: Frame, pages: Sequence[Page], earlier: Sequence[Recording] = ()) -> str:
+    """Return a spec that looks at *pages* and waits until they are still, and judges nothing.
+
+    It does not wait for what moved between *earlier* looks, when nothing was sent.
+    """
     lines = []
     for page in pages:
-        prometheus = page.decoder == "prometheus"
-        everything = "metric: '{__name__=~\".+\"}'" if prometheus else 'path: "$..*"'
-        waits = f"{everything}, delta: {{ge: 0}}, skip: only looking"
         lines += [
             f"  {page.id}:",
-            f"    get: {quoted(page.path.replace('${', '$${'))}",
+            f"    get: {quoted(escaped(page.path))}",
             f"    format: {page.decoder}",
             *(["    during: {every: 100ms}"] if frame.requests else []),
             "    assert:",
-            f"      - {{{waits if frame.requests else 'path: $, exists: true'}}}",
+            "      - {path: $, exists: true}",
         ]
+        if frame.requests:
+            lines += [
+                f"      - {{{where}, delta: {{ge: 0}}, skip: only looking}}"
+                for where in _waited_for(page, earlier)
+            ]
     settle = "settle: {within: 4s, every: 200ms, stable_for: 600ms}\n" if frame.requests else ""
     # A frame of no endpoints ends with the key under which they stand.
     head = spec_text(frame, ()).removesuffix("endpoints:\n")
     return head + settle + "endpoints:\n" + "\n".join(lines) + "\n"
+
+
+def _waited_for(page: Page, earlier: Sequence[Recording]) -> Iterator[str]:
+    """Yield where the values of *page* are that a load may have to come to rest."""
+    documents = [
+        one.observations.after[page.id].document for seen in earlier for one in seen.rounds
+    ]
+    if page.decoder == "prometheus":
+        own = range(len(documents))
+        moving = [m.name for m in metrics(documents) if m.restless(pairwise(own))]
+        names = ['__name__=~".+"', *(f"__name__!={in_quotes(name)}" for name in moving)]
+        yield f"metric: {quoted(escaped('{' + ','.join(names) + '}'))}"
+        return
+    places = list(still(spots(documents))) if documents else []
+    if any(spot.path == "$" for spot in places) or not 0 < len(places) <= _MOST_PLACES:
+        yield 'path: "$..*"'
+        return
+    for spot in places:
+        if encodable(spot.path):
+            yield f"path: {quoted(escaped(spot.path + ('..*' if spot.holds_more else '')))}"

@@ -6,13 +6,14 @@ Alike members of an array, or of a mapping whose keys are data, are one place: `
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TypeAlias
 
 from validator.exposition import series
 from validator.query import child
-from validator.values import Json, kind
+from validator.values import Json, kind, same
 
 Look: TypeAlias = "Mapping[str, Json]"
 """What one look saw at a place: the values by their own paths."""
@@ -49,6 +50,21 @@ class Spot:
     def kinds(self) -> set[str]:
         """Of which kinds they are."""
         return {kind(value) for value in self.values}
+
+    @property
+    def holds_more(self) -> bool:
+        """Whether there are places within it."""
+        return bool(self.kinds & {"object", "array"})
+
+    def restless(self, pairs: Iterable[tuple[int, int]]) -> bool:
+        """Say whether it moved between the looks of any of *pairs*."""
+        return any(not _same(self.looks[earlier], self.looks[later]) for earlier, later in pairs)
+
+
+def _same(earlier: Look, later: Look) -> bool:
+    return earlier.keys() == later.keys() and all(
+        same(value, later[path]) for path, value in earlier.items()
+    )
 
 
 def spots(documents: list[Json]) -> Iterator[Spot]:
@@ -139,6 +155,17 @@ def metrics(documents: list[Json]) -> Iterator[Spot]:
                 assert isinstance(look, dict)
                 look[series(name, labels)] = sample.get("value")
     yield from found.values()
+
+
+def still(places: Iterable[Spot]) -> Iterator[Spot]:
+    """Yield the largest of *places* in which nothing moved from look to look."""
+    inside: tuple[str, ...] = ()
+    for spot in places:
+        if spot.path.startswith(inside) or spot.restless(pairwise(range(len(spot.looks)))):
+            continue
+        if spot.holds_more:
+            inside = (f"{spot.path}.", f"{spot.path}[")
+        yield spot
 
 
 def _dict(value: Json) -> dict[str, Json]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from validator.spec.model import Spec
     from validator.values import Json
 
+_LOOKS = 2
+"""What held once may be chance."""
 _PAUSE = 1.1
 """Seconds in which nothing is sent, to see what moves by itself."""
 _CONCURRENCY = 5
@@ -131,6 +133,7 @@ def init(  # noqa: PLR0913 - one argument for each flag
     recordings = _seen(frame, pages, wishes)
     # A spec that is there may have no variable of that name.
     drafts = drafted(pages, recordings, "" if existing else wishes.model)
+    recordings = recordings[-_LOOKS:]
     text, spec, drafts = holding(frame, drafts, recordings, wishes.environment)
     if existing is not None:
         text, added = existing.with_more(drafts, spec, recordings, os.environ)
@@ -218,35 +221,42 @@ def _frame(base: str, wishes: _Wishes) -> Frame:
 
 
 def _seen(frame: Frame, pages: Sequence[Page], wishes: _Wishes) -> list[Recording]:
-    """Look twice: around two loads, the second one larger, or just a moment apart."""
+    """Look twice: around two loads, the second one larger, or just a moment apart.
+
+    Before loads there are two looks more, which show what moves by itself.
+    """
+    frames = [replace(frame, requests=0)] * _LOOKS
+    if frame.requests:
+        frames += [replace(frame, requests=frame.requests + n) for n in range(_LOOKS)]
+    recordings: list[Recording] = []
+    for number, one in enumerate(frames):
+        if number in (1, len(frames) - 1):  # the first load follows what was seen at once
+            time.sleep(_PAUSE)
+        recordings.append(_look(one, pages, recordings, wishes))
+    return recordings
+
+
+def _look(
+    frame: Frame, pages: Sequence[Page], earlier: Sequence[Recording], wishes: _Wishes
+) -> Recording:
     from validator.drafting.drafts import unreadable
     from validator.drafting.looking import LookingError, looking_spec
     from validator.spec.parse import Overrides, parse
 
-    recordings: list[Recording] = []
-    for number in range(2):
-        if number:
-            time.sleep(_PAUSE)
-        one = replace(frame, requests=frame.requests + number) if frame.requests else frame
-        spec = parse(
-            looking_spec(one, pages), "looking.yaml", Overrides(environment=wishes.environment)
-        )
-        spec = replace(
-            spec,
-            endpoints=tuple(replace(e, timeout=wishes.seconds) for e in spec.endpoints),
-        )
-        recording = watched(spec, Flags(quiet=not frame.requests))
-        if recording.interrupted:
-            leave(INTERRUPTED)
-        (around,) = recording.rounds
-        seen = around.observations
-        bad = {**unreadable(seen.before), **unreadable(seen.after)}
-        if bad:
-            raise LookingError("; ".join(f"{name}: {why}" for name, why in bad.items()))
-        if frame.requests:
-            _check_load(around.ledger)
-        recordings.append(recording)
-    return recordings
+    text = looking_spec(frame, pages, [r for r in earlier if r.rounds[0].ledger is None])
+    spec = parse(text, "looking.yaml", Overrides(environment=wishes.environment))
+    endpoints = tuple(replace(e, timeout=wishes.seconds) for e in spec.endpoints)
+    recording = watched(replace(spec, endpoints=endpoints), Flags(quiet=not frame.requests))
+    if recording.interrupted:
+        leave(INTERRUPTED)
+    (around,) = recording.rounds
+    seen = around.observations
+    bad = {**unreadable(seen.before), **unreadable(seen.after)}
+    if bad:
+        raise LookingError("; ".join(f"{name}: {why}" for name, why in bad.items()))
+    if frame.requests:
+        _check_load(around.ledger)
+    return recording
 
 
 def _check_load(ledger: Json) -> None:
