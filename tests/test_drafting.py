@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from unknown_engine import CHAT, MODEL, OPENMETRICS, TEXT, Engine, serving
 
 from validator import Overrides, load_spec, parse, read_recording
+from validator.conclusion import conclude
 from validator.decoders import DECODERS
 from validator.drafting import words
 from validator.drafting.drafts import Page, drafted, holding
@@ -95,7 +96,7 @@ def engine_spec(tmp_path_factory):
         "path: $.engine.uptime_s, type: number",
         "path: $.queue.depth, eq: 0",
         """path: "$['hit-rate %']", type: number, between: [0, 100]""",
-        "# - {path: $.note, exists: true}  # null",
+        '# - {path: $.note, type: "null"}  # null: what is it when there is one?',
         'path: "$[*].served", type: integer, delta: {sum: {eq: "${load.ok}"}}',
         'path: "$[*].utilization", type: number, between: [0, 1]',
     ],
@@ -175,6 +176,48 @@ def test_secrets_are_named_and_never_written():
     assert "hidden" not in done.stdout + done.stderr
     assert "api_key: ${env.API_KEY}" in done.stdout
     assert '"${env.HEADER_X_PASS}"' in done.stdout
+
+
+def uncommented(text):
+    """Return a draft with all its suggestions taken, and the load that some of them need."""
+    text = re.sub(r"(?m)^( +)# (?=- \{)", r"\1", text)
+    return re.sub(r"(?m)^# (?=load:|  )", "", text) if "needs a load\n" in text else text
+
+
+def wrong(text, recordings):
+    """Return the lines of a spec that fail of any recording."""
+    spec = parse(text, overrides=Overrides(environment={}))
+    lines = text.splitlines()
+    verdicts = [verdict for seen in recordings for verdict in conclude(spec, seen).verdicts]
+    return [lines[v.span.line - 1] for v in verdicts if v.bad]
+
+
+def test_suggestions_hold_when_they_are_uncommented_unless_they_say_they_did_not(engine_spec):
+    text = uncommented(engine_spec.text)
+    assert text != engine_spec.text
+    for line in wrong(text, [read_recording(engine_spec.recording)]):
+        assert "did not hold" in line
+
+
+PAIRS = [
+    ({"lastErr": None}, {"lastErr": None}, 'type: "null"'),
+    ({"lastErr": None}, {"lastErr": "full"}, 'type: ["null", string]'),
+    ({"gone": 1}, {}, "did not hold: gone"),
+    ({"requests_total": 9}, {"requests_total": 9}, 'delta: {eq: "${load.ok}"}'),
+]
+
+
+@pytest.mark.parametrize("first, second, suggested", PAIRS)
+def test_every_suggestion_is_a_line_of_a_spec(first, second, suggested):
+    recordings = [looked(first), looked(second)]
+    drafts = drafted([Page("page", "/x", "json")], recordings, "")
+    text, _, _ = holding(Frame("any", "http://h", prompts=("hi",)), drafts, recordings, {})
+    taken = uncommented(text)
+    (line,) = [line.lstrip() for line in taken.splitlines() if suggested in line]
+    assert line.startswith("- {")
+    assert parse(taken) is not None
+    if "${load" not in taken:
+        assert all("did not hold" in line for line in wrong(taken, recordings))
 
 
 # Adding to a spec that is there

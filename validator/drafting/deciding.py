@@ -43,33 +43,35 @@ class Decider:
 
     def claims(self, spot: Spot) -> Iterator[Claim]:
         """Yield what may be claimed of the values at *spot*."""
-        kinds = self._kinds(spot)
+        alone = {
+            "number": self._number,
+            "object": self._object,
+            "array": self._array,
+            "string": self._text,
+            "boolean": self._boolean,
+        }
+        kinds = sorted(self._kinds(spot))
+        if not encodable(spot.path):
+            return
+        if len(kinds) == 1 and kinds[0] in alone:
+            yield from alone[kinds[0]](spot)
+        else:
+            yield self._of_other_kinds(spot, kinds)
+
+    def _of_other_kinds(self, spot: Spot, kinds: list[str]) -> Claim:
         place = _place(spot)
         if not kinds:
-            yield Claim(
-                Heading.SUGGESTED, place, {"exists": True}, remark="gone when looked at again"
-            )
-        elif not encodable(spot.path):
-            return
-        elif kinds == {"number"}:
-            yield from self._number(spot)
-        elif kinds == {"object"}:
-            yield from self._object(spot)
-        elif kinds == {"array"}:
-            yield from self._array(spot)
-        elif kinds == {"string"}:
-            yield from self._text(spot)
-        elif kinds == {"boolean"}:
-            yield from self._boolean(spot)
-        elif "null" in kinds:
-            rest = sorted(kinds - {"null"})
-            remark = "null" if not rest else f"null or {' or '.join(rest)}"
-            yield Claim(Heading.SUGGESTED, place, {"exists": True}, remark=remark)
-        elif spot.metric:
-            yield Claim(Heading.SUGGESTED, place, {"type": "number"}, remark="NaN or infinite")
-        else:
-            kept = sorted(kinds)
-            yield Claim(Heading.KINDS, place, {"type": kept})
+            remark = "did not hold: gone at one of the looks"
+            return Claim(Heading.SUGGESTED, place, {"exists": True}, remark=remark)
+        if spot.metric:
+            return _not_finite(place)
+        if kinds == ["null"]:
+            remark = "null: what is it when there is one?"
+            return Claim(Heading.SUGGESTED, place, {"type": "null"}, remark=remark)
+        if "null" in kinds:
+            remark = "null at times: is that meant?"
+            return Claim(Heading.SUGGESTED, place, {"type": kinds}, remark=remark)
+        return Claim(Heading.KINDS, place, {"type": kinds})
 
     def _kinds(self, spot: Spot) -> set[str]:
         """Return the kinds of the values that assertions are asked of; none if a look lacks it."""
@@ -206,13 +208,15 @@ class Decider:
         elif not self.evidence.loads and (counter or self._may_count(spot)):
             yield self._kind(spot)
             wanted = _change(spot, words.counted(spot.name), {})
-            yield Claim(Heading.SUGGESTED, place, wanted, remark="a counter, by its name")
+            yield Claim(
+                Heading.SUGGESTED, place, wanted, remark="a counter, by its name; needs a load"
+            )
         elif constant and not zero and self._is_configured(spot, named):
             yield Claim(Heading.CONSTANT, place, {"eq": values[0]})
         elif counter and zero:
             yield self._kind(spot)
-            wanted = _change(spot, {"gt": 0}, {})
-            yield Claim(Heading.SUGGESTED, place, wanted, remark="a counter that did not move")
+            wanted = _change(spot, {"eq": 0}, {})
+            yield Claim(Heading.SUGGESTED, place, wanted, remark="a counter, and it stood still")
         elif self._lasts(spot, named) and self._positive(spot):
             yield Claim(Heading.MEASURED, place, {"type": "number", "gt": 0})
         else:
@@ -300,7 +304,7 @@ class Decider:
         place = _place(spot)
         values = [value for value in spot.values if isinstance(value, str)]
         if spot.metric:
-            yield Claim(Heading.SUGGESTED, place, {"type": "number"}, remark="NaN or infinite")
+            yield _not_finite(place)
             return
         for text, pattern in _PATTERNS:
             if all(pattern.fullmatch(value) for value in values):
@@ -342,6 +346,11 @@ def encodable(text: str) -> bool:
 def quantiles_beside(spot: Spot) -> bool:
     """Say whether *spot* is one of a ladder: beside `p50`, a `max` was measured."""
     return spot.name in (*_FIRST, *_LAST) or words.quantile(spot.name) is not None
+
+
+def _not_finite(place: Mapping[str, Any]) -> Claim:
+    remark = "did not hold: NaN or infinite"
+    return Claim(Heading.SUGGESTED, place, {"type": "number"}, remark=remark)
 
 
 def _place(spot: Spot) -> dict[str, str]:

@@ -13,6 +13,7 @@ from validator.source import scalar
 from validator.values import printable
 
 _WIDTH = 100
+_SOME_REQUESTS = 20
 _PLAIN = re.compile(r"[A-Za-z_$/.][\w$/.\-*]*", re.ASCII)
 _PLAIN_OUTSIDE = re.compile(r"[A-Za-z_$/.][\w$/.\-*()+<>=]*(?: [\w$/.\-*()+<>=]+)*", re.ASCII)
 
@@ -83,14 +84,24 @@ def _head(frame: Frame) -> Iterator[str]:
             yield f'    {quoted(name)}: "${{env.{variable(name)}}}"'
     if frame.requests:
         yield ""
-        yield "load:"
-        yield "  driver: chat"
-        yield "  model: ${vars.model}"
-        yield "  requests: ${vars.requests}"
-        yield f"  concurrency: {frame.concurrency}"
-        yield "  max_tokens: 50"
-        yield "  prompts:"
-        yield from (f"    - {quoted(_escaped(p), outside=True)}" for p in frame.prompts)
+        yield from load_lines(frame, "${vars.model}", "${vars.requests}")
+    else:
+        yield ""
+        yield "# What is suggested below about change needs a load, of a model that you name:"
+        example = load_lines(frame, "NAME", _SOME_REQUESTS)
+        yield from (f"# {line}" for line in example)
+
+
+def load_lines(frame: Frame, model: str, requests: int | str) -> Iterator[str]:
+    """Yield the lines of a `load:` block."""
+    yield "load:"
+    yield "  driver: chat"
+    yield f"  model: {quoted(model, outside=True)}"
+    yield f"  requests: {requests}"
+    yield f"  concurrency: {frame.concurrency}"
+    yield "  max_tokens: 50"
+    yield "  prompts:"
+    yield from (f"    - {quoted(_escaped(p), outside=True)}" for p in frame.prompts)
 
 
 def _escaped(text: str) -> str:
