@@ -220,6 +220,122 @@ def test_every_suggestion_is_a_line_of_a_spec(first, second, suggested):
         assert all("did not hold" in line for line in wrong(taken, recordings))
 
 
+# Histograms in JSON
+
+
+def books(ok, *, failed=0, wall=200.0, prompt=12, completion=5):
+    """Return the ledger of a load of *ok* requests, each as long."""
+    return {
+        "sent": ok + failed, "ok": ok, "failed": failed, "success_rate": ok / (ok + failed),
+        "duration_s": 2.0, "chunks": ok * completion, "finish_reasons": {"stop": ok},
+        "tokens": {
+            "prompt": ok * prompt, "completion": ok * completion, "cached": 0, "source": "usage",
+        },
+        "wall_ms": {"count": ok, "missing": 0, "mean": wall / 2, "max": wall},
+    }  # fmt: skip
+
+
+def loaded(before, after, ok, decoder="json", **more):
+    """Return a recording of a load of *ok* requests between two looks."""
+    looks = [
+        {"page": Snapshot("page", decoded(d) if decoder == "prometheus" else d, status=200)}
+        for d in (before, after)
+    ]
+    rounds = (Round(ledger=books(ok, **more), observations=Observations(*looks)),)
+    return Recording("t", "s", "http://h", STARTED, rounds=rounds)
+
+
+def draft_of(recordings, decoder="json"):
+    """Return the text of a draft for a page that two loads moved."""
+    frame = Frame("any", "http://h", requests=4, model="m", prompts=("hi",))
+    drafts = drafted([Page("page", "/x", decoder)], recordings, "m")
+    return holding(frame, drafts, recordings, {})[0]
+
+
+def asserted(text):
+    """Return the lines of a draft that are no suggestions."""
+    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("# - "))
+
+
+def rows(*counts):
+    bounds = (10, 100, 1000, "+Inf")
+    return {"h": [{"le": le, "count": n} for le, n in zip(bounds, counts, strict=True)]}
+
+
+def keys(*counts):
+    """Return buckets by key, in the order of their texts, as some write them."""
+    bounds = ("10", "100", "1000", "+Inf")
+    return {"h": dict(sorted(zip(bounds, counts, strict=True)))}
+
+
+def arrays(*counts):
+    return {"h": {"bounds": [10, 100, 1000], "counts": list(counts)}}
+
+
+APART = ((0, 0, 0, 0), (1, 3, 0, 0), (1, 6, 2, 0)), (2, 6, 3, 3)
+CUMULATIVE = ((0, 0, 0, 0), (1, 4, 4, 4), (1, 7, 9, 9)), (3, 8, 10, 14)
+EQ = '{eq: "${load.ok}"}'
+
+
+@pytest.mark.parametrize(
+    "shape, counts, claimed",
+    [
+        (rows, APART, f'"$.h[*].count", type: integer, delta: {{sum: {EQ}}}'),
+        (rows, CUMULATIVE, f'"$.h[-1].count", type: integer, delta: {EQ}'),
+        (rows, CUMULATIVE, '"$.h[*].count", sorted: true'),
+        (keys, APART, f"$.h.*, type: integer, delta: {{sum: {EQ}}}"),
+        (keys, CUMULATIVE, f"\"$.h['+Inf']\", type: integer, delta: {EQ}"),
+        (keys, CUMULATIVE, '$.h, ordered: ["10", "100", "1000", "+Inf"]'),
+        (arrays, APART, f'"$.h.counts[*]", type: integer, delta: {{sum: {EQ}}}'),
+        (arrays, CUMULATIVE, f'"$.h.counts[-1]", type: integer, delta: {EQ}'),
+        (arrays, CUMULATIVE, "$.h.counts, sorted: true"),
+    ],
+)
+def test_of_a_histogram_is_claimed_what_holds_wherever_answers_fall(shape, counts, claimed):
+    (idle, first, second), third = counts
+    recordings = [
+        loaded(shape(*idle), shape(*first), 4), loaded(shape(*first), shape(*second), 5)
+    ]  # fmt: skip
+    text = draft_of(recordings)
+    assert claimed in asserted(text)
+    assert not re.search(r"\[\d\]|\['?10", asserted(text))
+    assert wrong(text, [loaded(shape(*second), shape(*third), 5)]) == []
+
+
+def test_a_histogram_that_may_be_of_either_kind_is_only_suggested():
+    recordings = [
+        loaded(rows(0, 0, 0, 0), rows(0, 0, 0, 4), 4), loaded(rows(0, 0, 0, 4), rows(0, 0, 0, 9), 5)
+    ]  # fmt: skip
+    text = draft_of(recordings)
+    assert "delta" not in asserted(text)
+    assert "# if each bucket counts its own" in text
+    assert "# if each bucket counts those below it too" in text
+
+
+def test_buckets_that_come_into_being_are_counted_from_0():
+    hists = [{}, {"8": 4}, {"8": 6, "16": 3}, {"8": 6, "16": 3, "64": 2}]
+    looks = [{"batch_size_histogram": one, "ok": 1} for one in hists]
+    text = draft_of([loaded(looks[0], looks[1], 4), loaded(looks[1], looks[2], 5)])
+    assert "absent_before: 0" in asserted(text)
+    assert wrong(text, [loaded(looks[2], looks[3], 2)]) == []
+
+
+def test_elements_that_moved_alike_are_only_suggested():
+    def page(*numbers):
+        return {"steps": [{"name": "abc"[i], "done": n} for i, n in enumerate(numbers)]}
+
+    looks = page(0, 0, 0), page(1, 4, 4), page(4, 9, 9)
+    text = draft_of([loaded(looks[0], looks[1], 4), loaded(looks[1], looks[2], 5)])
+    assert "delta" not in asserted(text)
+    assert "other elements moved alike" in text
+
+
+def test_percentiles_are_no_histogram():
+    page = {"latency": {"50": 4, "90": 5, "99": 6}}
+    text = draft_of([loaded(page, page, 4), loaded(page, page, 5)])
+    assert '$.latency, ordered: ["50", "90", "99"]' in text
+
+
 # Adding to a spec that is there
 
 OWN = """# mine

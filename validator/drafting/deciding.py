@@ -23,6 +23,7 @@ _PATTERNS = (
     ),
     (r"^v?\d+\.\d+", re.compile(r"v?\d+\.\d+.*", re.DOTALL)),
 )
+_ELEMENT = re.compile(r"\[\d+\]")
 _LONGEST_CONSTANT = 80
 _HUNDRED = 100
 _AN_INTEGER = 2
@@ -34,7 +35,7 @@ class Decider:
     """Decides what may be claimed, given when was looked."""
 
     evidence: Evidence
-    counted: tuple[Figure, ...]
+    figures: tuple[Figure, ...]
 
     @classmethod
     def of(cls, evidence: Evidence) -> Decider:
@@ -78,6 +79,29 @@ class Decider:
         looks = [spot.looks[index] for index in self.evidence.final]
         return set() if not all(looks) else Spot(spot.path, spot.name, looks).kinds
 
+    # Change
+
+    def counted(self, spot: Spot, *, born: bool = False) -> Claim | None:
+        """Return the claim that all of *spot* moved by a figure of the ledger, if it did.
+
+        What was *born* during a load counts from 0.
+        """
+        totals = [_total_change(spot, load, born=born) for load in self.evidence.loads]
+        figure = self._figure(spot, totals)
+        if figure is None:
+            return None
+        return self._counted(spot, figure, born=born)
+
+    def grew(self, spot: Spot, *, born: bool = False) -> bool:
+        """Say whether all of *spot* grew with each load."""
+        changes = [_total_change(spot, load, born=born) for load in self.evidence.loads]
+        return all(change is not None and change > 0 for change in changes)
+
+    def changes(self, spot: Spot, wanted: Mapping[str, Any], *, born: bool = False) -> Claim:
+        """Return the claim that all of *spot* moved as *wanted*."""
+        asks = _measured(dict(wanted), spot, sum_up=spot.several, born=born)
+        return Claim(Heading.GREW, _place(spot), asks)
+
     # Numbers
 
     def _number(self, spot: Spot) -> Iterator[Claim]:
@@ -93,7 +117,7 @@ class Decider:
         if counts:
             yield from counts
             return
-        if self.evidence.loads and self._grew(spot) and self._is_counter(spot):
+        if self.evidence.loads and self.grew(spot) and self._is_counter(spot):
             yield Claim(Heading.GREW, place, _change(spot, {"gt": 0}, self._type(spot)))
             return
         if (shares := self._share(spot)) is not None:
@@ -106,7 +130,7 @@ class Decider:
         totals = [_total_change(spot, load) for load in self.evidence.loads]
         together = self._figure(spot, totals)
         if together is not None and (together.is_reference or not spot.several):
-            yield self._counted(spot, _place(spot), together, sum_up=spot.several)
+            yield self._counted(spot, together)
             return
         alone = list(self._counted_alone(spot)) if spot.several else []
         if alone:
@@ -114,7 +138,7 @@ class Decider:
             if not spot.metric:
                 yield self._kind(spot)
         elif together is not None:
-            yield self._counted(spot, _place(spot), together, sum_up=True)
+            yield self._counted(spot, together)
 
     def _counted_alone(self, spot: Spot) -> Iterator[Claim]:
         """Yield the claims about single ones of several values; few, or none of them is special."""
@@ -126,34 +150,37 @@ class Decider:
                 found[path] = figure
         if len(found) <= _MOST_SERIES:
             for path, figure in found.items():
-                only = {"metric" if spot.metric else "path": self._with_model(path)}
-                yield self._counted(spot, only, figure, sum_up=False, path=path)
+                claim = self._counted(spot, figure, path=path)
+                alike = list(found.values()).count(figure) > 1 and _ELEMENT.search(path)
+                yield claim.doubted("other elements moved alike: always?") if alike else claim
 
     def _figure(self, spot: Spot, changes: list[float | None], path: str = "") -> Figure | None:
-        fitting = [f for f in self.counted if list(f.values) == changes]
+        fitting = [f for f in self.figures if list(f.values) == changes]
         named = words.words(f"{' '.join(spot.within)} {spot.name} {path}")
         nearest = words.words(f"{spot.name} {path}")
         return max(
             fitting,
-            key=lambda f: (len(f.hint & nearest), len(f.hint & named), -self.counted.index(f)),
+            key=lambda f: (len(f.hint & nearest), len(f.hint & named), -self.figures.index(f)),
             default=None,
         )
 
-    def _counted(
-        self, spot: Spot, place: Mapping[str, Any], figure: Figure, *, sum_up: bool, path: str = ""
-    ) -> Claim:
-        born = not (spot.metric or sum_up) and any(
-            (path or spot.path) not in spot.looks[load.before] for load in self.evidence.loads
-        )
+    def _counted(self, spot: Spot, figure: Figure, *, path: str = "", born: bool = False) -> Claim:
+        """Return the claim that *spot*, or one *path* of it, moved by a figure of the ledger."""
+        sum_up = spot.several and not path
+        only = {"metric" if spot.metric else "path": self._with_model(path)}
+        place = only if path else _place(spot)
+        if not (spot.metric or sum_up):
+            earlier = [spot.looks[load.before] for load in self.evidence.loads]
+            born = any((path or spot.path) not in look for look in earlier)
         if figure.is_reference:
-            wanted: dict[str, Any] = {"eq": f"${{{figure.text}}}"}
-            if born:
-                wanted["absent_before"] = 0
+            wanted = {"eq": f"${{{figure.text}}}"}
             integral = {} if spot.metric else {"type": "integer"}
-            asks = {**integral, **_measured(wanted, spot, sum_up=sum_up)}
+            asks = {**integral, **_measured(wanted, spot, sum_up=sum_up, born=born)}
             return Claim(Heading.COUNTED, place, asks, severity="critical")
         where = next(iter(place.values()))
-        bound = {"endpoint": HERE, "metric": where} if spot.metric else where
+        bound: Any = {"endpoint": HERE, "metric": where} if spot.metric else where
+        if born:
+            bound = {"endpoint": HERE, "path": where, "absent_before": 0}
         change = "sum(delta(counted))" if sum_up and self._many(spot) else "delta(counted)"
         named = {
             "name": f"{escaped(spot.name)} moves by {figure.text}",
@@ -164,10 +191,6 @@ class Decider:
 
     def _many(self, spot: Spot) -> bool:
         return not spot.metric or any(len(spot.looks[i]) > 1 for i in self.evidence.final)
-
-    def _grew(self, spot: Spot) -> bool:
-        changes = [_total_change(spot, load) for load in self.evidence.loads]
-        return all(change is not None and change > 0 for change in changes)
 
     def _is_counter(self, spot: Spot) -> bool:
         if spot.metric and spot.type in ("counter", "histogram", "summary"):
@@ -362,11 +385,11 @@ def _change_at(spot: Spot, path: str, load: Load) -> float | None:
     return after - before if is_number(before) and is_number(after) else None
 
 
-def _total_change(spot: Spot, load: Load) -> float | None:
+def _total_change(spot: Spot, load: Load, *, born: bool = False) -> float | None:
     before, after = spot.looks[load.before], spot.looks[load.after]
     if not after or not before.keys() <= after.keys():
         return None
-    if not spot.metric and spot.several and before.keys() != after.keys():
+    if not (spot.metric or born) and spot.several and before.keys() != after.keys():
         return None  # elements that come and go are not counted in place
     changes = [_change_at(spot, path, load) for path in after]
     return None if None in changes else sum(c for c in changes if c is not None)
@@ -377,11 +400,12 @@ def _change(spot: Spot, wanted: dict[str, Any], kind: Mapping[str, Any]) -> dict
     return {**kept, **_measured(wanted, spot, sum_up=spot.several)}
 
 
-def _measured(wanted: dict[str, Any], spot: Spot, *, sum_up: bool) -> dict[str, Any]:
+def _measured(
+    wanted: Mapping[str, Any], spot: Spot, *, sum_up: bool, born: bool = False
+) -> dict[str, Any]:
     several = sum_up and (not spot.metric or any(len(look) > 1 for look in spot.looks))
-    if several:
-        return {"delta": {"sum": wanted}}
-    return {"delta": wanted}
+    asks: dict[str, Any] = {"sum": wanted} if several else dict(wanted)
+    return {"delta": {**asks, "absent_before": 0} if born else asks}
 
 
 def _ladders(objects: list[dict[str, Json]]) -> Iterator[list[str]]:

@@ -10,6 +10,7 @@ from validator.conclusion import conclude
 from validator.drafting import words
 from validator.drafting.claims import Claim, Evidence, Heading, Load
 from validator.drafting.deciding import Decider, encodable
+from validator.drafting.histograms import histograms
 from validator.drafting.spots import Spot, metrics, spots
 from validator.drafting.writing import Draft, Frame, spec_text
 from validator.query import compiled
@@ -65,7 +66,10 @@ def _draft(page: Page, recordings: Sequence[Recording], model: str) -> Draft:
         if own and len(own) < len(places):
             notes.append("Metrics of the process and its runtime were left out.")
             places = own
-    claims = [claim for spot in places for claim in decider.claims(spot)]
+    found = [] if prometheus else list(histograms(places))
+    claims = [claim for one in found for claim in one.claims(decider)]
+    others = [spot for spot in places if not any(one.covers(spot) for one in found)]
+    claims += [claim for spot in others for claim in decider.claims(spot)]
     if prometheus:
         claims += _about_form(places, decider)
     claims = _without_repetition(claims)
@@ -125,7 +129,7 @@ def _without_repetition(claims: Sequence[Claim]) -> list[Claim]:
     steps: set[str] = set()
     for claim in claims:
         if claim.heading is Heading.ORDERED:
-            for key in claim.asks["ordered"]:
+            for key in claim.asks.get("ordered", ()):
                 steps.add(f"{claim.place['path']}\0{key}")
     return [
         claim

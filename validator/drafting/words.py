@@ -90,6 +90,36 @@ def is_runtime(name: str) -> bool:
     return _RUNTIME.match(name) is not None
 
 
+_BOUNDS = _set(
+    "le lt upper lower bound bounds boundary boundaries edge edges max min to from until high low"
+    " bucket buckets threshold thresholds ge gt"
+)
+_TALLIES = _set("count counts n num value values cumulative samples observations total hits")
+_HISTOGRAMS = _set("histogram histograms hist bucket buckets distribution")
+_BOUND = re.compile(r"(?:le|lt|<=?|≤)?_?(\+?inf(?:inity)?|\d+(?:\.\d+)?)(?:us|ms|s)?")
+
+
+def is_bound(name: str) -> bool:
+    """Say whether the name may be that of the bound of a bucket."""
+    return bool(words(name) & _BOUNDS)
+
+
+def is_tally(name: str) -> bool:
+    """Say whether the name may be that of how much is in a bucket."""
+    return bool(words(name) & _TALLIES)
+
+
+def is_histogram(name: str) -> bool:
+    """Say whether the name is that of a histogram."""
+    return bool(words(name) & _HISTOGRAMS)
+
+
+def bound(text: str) -> float | None:
+    """Return the bound of a bucket that is a text: `0.5`, `le_100ms`, `+Inf`."""
+    found = _BOUND.fullmatch(text.lower())
+    return float(found[1]) if found else None
+
+
 _QUANTILE = re.compile(
     r"(?P<before>.*?)(?:(?<![a-zA-Z0-9])|^)p(?P<digits>\d{1,4})(?:[._](?P<more>\d+))?"
     r"(?P<after>(?![a-zA-Z0-9]).*)"
