@@ -88,6 +88,7 @@ def engine_spec(tmp_path_factory):
         "# - {conforms: prometheus-naming}  # did not hold: ",  # colons are for recording rules
         'metric: "vllm:cache_config_info", eq: 1',
         "delta: {histogram_quantile: {q: 0.5, gt: 0}}",
+        "0 < delta(took) / delta(count) <= load.wall_ms.max / 1000",
         'path: $.models.*.inference_count, type: integer, delta: {sum: {eq: "${load.ok}"}}',
         "path: $.ttft, ordered: [p50_ms, p95_ms, p99_ms, max_ms]",
         'path: $.latency_ms.percentiles, ordered: ["50", "90", "99", "99.9"]',
@@ -115,7 +116,8 @@ def test_counters_that_matched_are_critical_and_all_else_is_a_warning(engine_spe
     spec = load_spec(engine_spec.file)
     for endpoint in spec.endpoints:
         for assertion in endpoint.assertions:
-            exact = "load." in str(assertion) and "load.failed" not in str(assertion)
+            said = str(assertion)
+            exact = "load." in said and "load.failed" not in said and "load.wall_ms" not in said
             assert (assertion.about.severity == "critical") == exact, assertion.about.name
 
 
@@ -334,6 +336,33 @@ def test_percentiles_are_no_histogram():
     page = {"latency": {"50": 4, "90": 5, "99": 6}}
     text = draft_of([loaded(page, page, 4), loaded(page, page, 5)])
     assert '$.latency, ordered: ["50", "90", "99"]' in text
+
+
+# Times
+
+
+def family(counted, seconds):
+    return (
+        "# TYPE wait_seconds histogram\n"
+        f'wait_seconds_bucket{{le="1"}} {counted}\nwait_seconds_bucket{{le="+Inf"}} {counted}\n'
+        f"wait_seconds_sum {seconds}\nwait_seconds_count {counted}\n"
+    )
+
+
+def sums(counted, milliseconds):
+    return {"wait": {"count": counted, "sum_ms": milliseconds}}
+
+
+@pytest.mark.parametrize("page, decoder, second", [(family, "prometheus", 1), (sums, "json", 1000)])
+def test_a_mean_of_zero_and_one_that_no_client_saw_are_noticed(page, decoder, second):
+    looks = [page(0, 0.0), page(4, 0.4 * second), page(9, 0.9 * second)]
+    text = draft_of(
+        [loaded(looks[0], looks[1], 4, decoder), loaded(looks[1], looks[2], 5, decoder)], decoder
+    )
+    for took, lies in [(0.0, True), (0.2, False), (0.8, False), (1.0, True), (0.05, False)]:
+        told = page(14, (0.9 + 5 * took * 0.25) * second)
+        found = wrong(text, [loaded(looks[2], told, 5, decoder)])
+        assert bool(found) == lies, (took, found)
 
 
 # Adding to a spec that is there

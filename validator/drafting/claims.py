@@ -14,6 +14,9 @@ from typing import Any
 from validator.drafting.words import COMPLETION, PROMPT
 from validator.values import Json, is_number
 
+HERE = "\0here"
+"""Stands for the endpoint's own id, which the writer knows."""
+
 
 class Heading(Enum):
     """What claims of one kind have in common, as the spec says it."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from validator.drafting import words
-from validator.drafting.claims import Claim, Evidence, Figure, Heading, Load, figures
+from validator.drafting.claims import HERE, Claim, Evidence, Figure, Heading, Load, figures
 from validator.drafting.spots import Spot
 from validator.values import Json, is_number
 
@@ -91,6 +91,10 @@ class Decider:
         if figure is None:
             return None
         return self._counted(spot, figure, born=born)
+
+    def change(self, spot: Spot, load: Load) -> float | None:
+        """Return by how much all of *spot* moved with a load."""
+        return _total_change(spot, load)
 
     def grew(self, spot: Spot, *, born: bool = False) -> bool:
         """Say whether all of *spot* grew with each load."""
@@ -350,10 +354,6 @@ class Decider:
             yield Claim(Heading.CONSTANT, _place(spot), {"eq": True})
         else:
             yield Claim(Heading.KINDS, _place(spot), {"type": "boolean"})
-
-
-HERE = "\0here"
-"""Stands for the endpoint's own id, which the writer knows."""
 
 
 def escaped(text: str) -> str:

@@ -11,6 +11,7 @@ from validator.drafting import words
 from validator.drafting.claims import Claim, Evidence, Heading, Load
 from validator.drafting.deciding import Decider, encodable
 from validator.drafting.histograms import histograms
+from validator.drafting.relations import relations
 from validator.drafting.spots import Spot, metrics, spots
 from validator.drafting.writing import Draft, Frame, spec_text
 from validator.query import compiled
@@ -70,6 +71,7 @@ def _draft(page: Page, recordings: Sequence[Recording], model: str) -> Draft:
     claims = [claim for one in found for claim in one.claims(decider)]
     others = [spot for spot in places if not any(one.covers(spot) for one in found)]
     claims += [claim for spot in others for claim in decider.claims(spot)]
+    claims += relations(others, decider)
     if prometheus:
         claims += _about_form(places, decider)
     claims = _without_repetition(claims)
@@ -120,6 +122,7 @@ def _about_form(places: Sequence[Spot], decider: Decider) -> Iterator[Claim]:
     yield Claim(Heading.FORM, {"conforms": "prometheus-naming"}, severity="info")
     for spot in places:
         if spot.type == "histogram" and spot.name.endswith("_bucket") and decider.evidence.loads:
+            # Even of zeros it is above 0, but a bucket that is gone is noticed.
             quantile = {"histogram_quantile": {"q": 0.5, "gt": 0}}
             yield Claim(Heading.MEASURED, {"metric": spot.name}, {"delta": quantile})
 

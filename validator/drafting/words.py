@@ -10,7 +10,11 @@ _SPLIT = re.compile(r"[^a-z0-9]+")
 
 def words(name: str) -> frozenset[str]:
     """Return the words of a name: `maxQueueSize` and `max_queue_size` have the same."""
-    return frozenset(filter(None, _SPLIT.split(_CAMEL.sub("_", name).lower())))
+    return frozenset(_parts(name))
+
+
+def _parts(name: str) -> list[str]:
+    return list(filter(None, _SPLIT.split(_CAMEL.sub("_", name).lower())))
 
 
 def _set(text: str) -> frozenset[str]:
@@ -83,6 +87,51 @@ def counted(name: str) -> dict[str, str | int]:
     if found & PROMPT:
         return {"eq": "${load.tokens.prompt}"}
     return {"eq": "${load.tokens.completion}"} if found & COMPLETION else {"gt": 0}
+
+
+_NOTHING_TOOK = _set(
+    "timestamp created updated started since uptime age date now timeout limit budget window"
+    " interval deadline quota config configured rate"
+)
+_RATE = re.compile(r"per_(?:s|sec|secs|second|seconds|ms|minute)(?:_|$)")
+_UNITS = {
+    1000.0: _set("s sec secs second seconds"),
+    1.0: _set("ms msec millis millisecond milliseconds"),
+    0.001: _set("us usec micros microsecond microseconds"),
+}
+
+
+def milliseconds(*names: str) -> float | None:
+    """Return how many milliseconds the unit has that the first of *names* tells, if one does.
+
+    A moment, an age and a setting are no time that something took, nor is a rate.
+    """
+    for name in names:
+        found = words(name)
+        if found & _NOTHING_TOOK or _RATE.search("_".join(_parts(name))):
+            return None
+        for unit, called in _UNITS.items():
+            if found & called:
+                return unit
+    return None
+
+
+def is_sum(name: str) -> bool:
+    """Say whether the name is that of a sum."""
+    return bool(words(name) & {"sum", "total"})
+
+
+def is_count(name: str) -> bool:
+    """Say whether the name is that of how many were measured."""
+    return bool(words(name) & {"count", "n", "samples"})
+
+
+_FAMILY = re.compile(r"_(?:sum|count|bucket)$")
+
+
+def family(name: str) -> str:
+    """Return the name of the family that a metric of a histogram or summary is of."""
+    return _FAMILY.sub("", name)
 
 
 def is_runtime(name: str) -> bool:

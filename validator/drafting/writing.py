@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from validator.drafting.claims import Claim, Heading
-from validator.drafting.deciding import HERE
+from validator.drafting.claims import HERE, Claim, Heading
 from validator.source import scalar
 from validator.values import printable
 

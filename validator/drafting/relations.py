@@ -1,0 +1,83 @@
+"""What must hold between several values of a page, and between them and the client. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from validator.drafting import words
+from validator.drafting.claims import HERE, Claim, Heading
+from validator.drafting.deciding import Decider, encodable, escaped
+from validator.drafting.spots import Spot
+from validator.query import child
+
+_ROOM = 0.9
+"""What came closer to its bound than this is no ground for a claim: a server may be a little
+longer busy with an answer than its client waits for it."""
+
+
+def relations(places: Sequence[Spot], decider: Decider) -> Iterator[Claim]:
+    """Yield what may be claimed of values together."""
+    if not decider.evidence.loads:
+        return
+    for beside in _together(places):
+        yield from _means(beside, decider)
+
+
+def _together(places: Sequence[Spot]) -> list[list[Spot]]:
+    """Return the numbers that stand beside one another, in an object or a family of metrics."""
+    found: dict[str, list[Spot]] = {}
+    for spot in places:
+        if spot.kinds == {"number"} and encodable(spot.path):
+            whole = words.family(spot.name) if spot.metric else _whole(spot)
+            found.setdefault(whole, []).append(spot)
+    return [beside for beside in found.values() if len(beside) > 1]
+
+
+def _whole(spot: Spot) -> str:
+    return spot.path.removesuffix(child("", spot.name))
+
+
+def _means(beside: Sequence[Spot], decider: Decider) -> Iterator[Claim]:
+    """Yield that what was measured of requests took no time, and no longer than the requests."""
+    for took in beside:
+        unit = words.milliseconds(took.name, *reversed(took.within))
+        if unit is None or not words.is_sum(took.name) or (took.several and not took.metric):
+            continue
+        for count in beside:
+            if words.is_count(count.name) and decider.counted(count) is not None:
+                yield from _mean(took, count, unit, decider)
+
+
+def _mean(took: Spot, count: Spot, unit: float, decider: Decider) -> Iterator[Claim]:
+    several = took.metric and any(len(look) > 1 for look in took.looks)
+    mean = "sum(delta(took)) / sum(delta(count))" if several else "delta(took) / delta(count)"
+    claim = Claim(
+        Heading.MEASURED,
+        {
+            "name": f"the mean of {escaped(took.name)} is no longer than a request",
+            "expr": f"0 < {mean} <= load.wall_ms.max{_in(unit)}",
+            "let": {"took": _bound(took), "count": _bound(count)},
+        },
+    )
+    shares = []
+    for load in decider.evidence.loads:
+        changes = [decider.change(spot, load) for spot in (took, count)]
+        longest = load.figure("wall_ms", "max")
+        if None in changes or not longest or not changes[1]:
+            return
+        shares.append((changes[0] or 0) * unit / (changes[1] or 0) / longest)
+    if all(0 < share <= _ROOM for share in shares):
+        yield claim
+    elif all(0 < share <= 1 for share in shares):
+        yield claim.doubted("close to it when looked at")
+
+
+def _in(unit: float) -> str:
+    """Return how to turn milliseconds into a unit of so many."""
+    return f" / {unit:g}" if unit > 1 else f" * {1 / unit:g}" if unit < 1 else ""
+
+
+def _bound(spot: Spot) -> Any:
+    where = escaped(spot.path)
+    return {"endpoint": HERE, "metric": where} if spot.metric else where
