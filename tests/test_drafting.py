@@ -99,7 +99,8 @@ def engine_spec(tmp_path_factory):
         """path: "$['hit-rate %']", type: number, between: [0, 100]""",
         '# - {path: $.note, type: "null"}  # null: what is it when there is one?',
         'path: "$[*].served", type: integer, delta: {sum: {eq: "${load.ok}"}}',
-        'path: "$[*].utilization", type: number, between: [0, 1]',
+        '# - {path: "$[*].utilization", type: number, between: [0, 1]}  # a share',
+        '# - {path: "$[*].utilization", type: number, between: [0, 100]}  # a share, in hundredths',
     ],
 )  # fmt: skip
 def test_what_a_person_would_have_written_is_there(engine_spec, line):
@@ -336,6 +337,38 @@ def test_percentiles_are_no_histogram():
     page = {"latency": {"50": 4, "90": 5, "99": 6}}
     text = draft_of([loaded(page, page, 4), loaded(page, page, 5)])
     assert '$.latency, ordered: ["50", "90", "99"]' in text
+
+
+# Shares
+
+
+@pytest.mark.parametrize(
+    "name, values, sure, suggested",
+    [
+        ("hit_rate", (0, 0.43), [], [1, 100]),
+        ("hit_rate", (0, 43.5), [100], []),
+        ("success_ratio", (0, 0.99), [1], []),
+        ("busyRatio", (0, 0.0), [], [1, 100]),
+        ("used_pct", (0, 0.5), [100], []),
+        ("hit-rate %", (1, 12.5), [100], []),
+        ("gpu_utilization", (0, 55), [100], []),
+        ("gpu_utilization", (0.3, 0.4), [], [1, 100]),
+        ("fraction_cached", (0.25, 0.5), [1], []),
+        ("ratio_in_out", (0.43, 0.4), [], [1]),
+        ("hit_miss_ratio", (0.4, 0.5), [], [1]),
+        ("ratio_in_out", (0.43, 2.1), [], []),
+        ("cpu_percent", (0, 0.9), [], [100]),
+        ("cpu_percent", (0, 101), [], []),
+        ("error_rate", (0, 2.5), [], []),
+        ("memory_usage_bytes", (0.5, 1), [], []),
+        ("temperature_ratio", (-1, 0.5), [], []),
+    ],
+)
+def test_only_a_share_of_a_whole_has_an_upper_bound(name, values, sure, suggested):
+    text = draft_of([loaded({name: values[0]}, {name: v}, 4 + i) for i, v in enumerate(values)])
+    assert [top for top in (1, 100) if f"between: [0, {top}]" in asserted(text)] == sure
+    found = [top for top in (1, 100) if f"between: [0, {top}]" in text]
+    assert [top for top in found if top not in sure] == suggested
 
 
 # Times

@@ -124,10 +124,8 @@ class Decider:
         if self.evidence.loads and self.grew(spot) and self._is_counter(spot):
             yield Claim(Heading.GREW, place, _change(spot, {"gt": 0}, self._type(spot)))
             return
-        if (shares := self._share(spot)) is not None:
-            yield shares
-            return
-        yield from self._still(spot)
+        shares = list(self._share(spot))
+        yield from shares or self._still(spot)
 
     def _counts(self, spot: Spot) -> Iterator[Claim]:
         """Yield the claims that something moved by exactly a figure of the ledger."""
@@ -205,18 +203,26 @@ class Decider:
         integral = all(isinstance(value, int) for value in spot.values)
         return integral and bool(found & words.COUNTS) and not found & words.IN_FLIGHT
 
-    def _share(self, spot: Spot) -> Claim | None:
-        if not words.is_share(spot.name) or (spot.metric and spot.type == "counter"):
-            return None
+    def _share(self, spot: Spot) -> Iterator[Claim]:
+        """Yield the bounds of a share; which they are is suggested unless it was seen."""
+        sure = words.is_share(spot.name)
         values = [value for value in spot.values if is_number(value)]
-        if not all(0 <= value <= _HUNDRED for value in values):
-            return None
-        hundredths = words.is_percent(spot.name) or "rate" in words.words(spot.name)
-        if max(values) > 1 and not (hundredths or words.is_utilization(spot.name)):
-            return None  # a ratio of other things: a speed-up, say
-        fractions = any(0 < value <= 1 for value in values)
-        top = 1 if fractions and max(values) <= 1 and not words.is_percent(spot.name) else _HUNDRED
-        return Claim(Heading.SHARES, _place(spot), {"type": "number", "between": [0, top]})
+        if not (sure or words.may_be_share(spot.name)) or (spot.metric and spot.type == "counter"):
+            return
+        highest = max(values)
+        tops = words.tops(spot.name, highest)
+        if min(values) < 0 or highest > tops[-1] or (not sure and highest > 1):
+            return  # a ratio of other things: a speed-up, say
+        claims = [
+            Claim(Heading.SHARES, _place(spot), {"type": "number", "between": [0, top]})
+            for top in tops
+        ]
+        if sure and len(claims) == 1:
+            yield from claims
+            return
+        yield self._kind(spot)
+        for top, claim in zip(tops, claims, strict=True):
+            yield claim.doubted("a share, in hundredths" if top == _HUNDRED else "a share")
 
     def _still(self, spot: Spot) -> Iterator[Claim]:
         """Yield what may be claimed of a number that no claim about change fits."""

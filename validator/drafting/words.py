@@ -35,11 +35,6 @@ IN_FLIGHT = _set(
     "active running waiting pending inflight flight queued queue current ongoing open busy"
     " concurrent concurrency depth"
 )
-SHARES = _set(
-    "ratio percent percentage pct perc fraction share utilization utilisation util efficiency"
-    " occupancy usage"
-)
-_RATES = _set("hit miss error success failure acceptance eviction cache")
 DURATIONS = _set(
     "latency duration ttft itl tpot ttfc seconds secs ms milliseconds elapsed time delay"
 )
@@ -49,25 +44,50 @@ _INSTANTS = _set(
 FAILURES = _set("error errors failed failure failures rejected dropped aborted")
 PROMPT = _set("prompt input prefill")
 COMPLETION = _set("completion output generation generated decode")
-_BUSY = _set("utilization utilisation util efficiency occupancy usage")
 _PERCENT = _set("percent percentage pct perc")
+_OF_ANYTHING = _set("cpu change growth increase delta overhead speedup gain")
+"""Of which there may be more than 100 %: of several processors, or of what was before."""
+_FRACTIONS = _set("fraction share")
+_BUSY = _set("utilization utilisation util occupancy")
+_RATES = _set("hit success miss acceptance accept")
+_RATIOS = _RATES | _set("error failure cache busy idle used free full reuse")
+_DOUBTED = _set("ratio usage efficiency")
+_AMOUNTS = _set("tokens bytes kb mb gb kib mib gib requests count total")
 _RUNTIME = re.compile(r"(?:process|python|go|promhttp|jvm|nodejs)_")
 
 
 def is_share(name: str) -> bool:
-    """Say whether the name is that of a share: `hit_rate`, `gpu_utilization`, `used_pct`."""
+    """Say whether the name is that of a share of a whole: `hit_rate`, `busyRatio`, `used_pct`.
+
+    A ratio may be one of two things of which neither is a part of the other, and a share of more
+    than there is at a time, as of several processors.
+    """
     found = words(name)
-    return bool(found & SHARES) or ("rate" in found and bool(found & _RATES))
+    if is_percent(name):
+        return not found & _OF_ANYTHING
+    of_one = ("rate" in found and len(found & _RATES) == 1) or (
+        "ratio" in found and len(found & _RATIOS) == 1
+    )
+    return of_one or bool(found & (_FRACTIONS | _BUSY))
+
+
+def may_be_share(name: str) -> bool:
+    """Say whether the name may be that of a share, or of something else."""
+    found = words(name)
+    return is_percent(name) or (bool(found & _DOUBTED) and not found & _AMOUNTS)
+
+
+def tops(name: str, highest: float) -> tuple[int, ...]:
+    """Return what a share of this name, of which *highest* was seen, may be at most."""
+    if is_percent(name) or highest > 1:
+        return (100,)
+    says_one = words(name) & (_FRACTIONS | {"ratio"})
+    return (1,) if says_one and highest > 0 else (1, 100)
 
 
 def is_percent(name: str) -> bool:
     """Say whether the name says that a share is counted in hundredths."""
-    return bool(words(name) & _PERCENT)
-
-
-def is_utilization(name: str) -> bool:
-    """Say whether the name is that of how busy something is, which may be said in hundredths."""
-    return bool(words(name) & _BUSY)
+    return bool(words(name) & _PERCENT) or name.endswith("%")
 
 
 def is_instant(name: str) -> bool:
