@@ -386,6 +386,28 @@ def sums(counted, milliseconds):
     return {"wait": {"count": counted, "sum_ms": milliseconds}}
 
 
+def times(mean, most):
+    return {"latency_ms": {"min": mean / 2, "mean": mean, "max": most}}
+
+
+def test_a_mean_above_the_greatest_and_a_greatest_that_no_client_saw_are_noticed():
+    looks = times(0, 0), times(50, 90), times(60, 90)
+    text = draft_of([loaded(looks[0], looks[1], 4), loaded(looks[1], looks[2], 5)])
+    assert "$.latency_ms, ordered: [min, mean, max]" in asserted(text)
+    assert wrong(text, [loaded(looks[2], times(10, 90), 5, wall=20.0)]) == []
+    assert wrong(text, [loaded(looks[2], times(95, 90), 5)])
+    assert wrong(text, [loaded(looks[2], times(60, 400), 5)])
+
+
+def test_what_may_be_of_earlier_requests_is_only_suggested_to_be_as_short_as_these():
+    pages = [{"avg_latency_ms": n, "ttft": {"p50_s": n / 2000, "p99_s": n / 1000}} for n in (9, 8)]
+    text = draft_of([loaded(pages[0], pages[1], 4), loaded(pages[1], pages[0], 5)])
+    assert '# - {path: $.avg_latency_ms, le: "${load.wall_ms.max}"}  # no server takes' in text
+    assert '"took <= load.wall_ms.max / 1000", let: {took: $.ttft.p99_s}}  # no server' in text
+    assert "wall_ms" not in asserted(text)
+    assert wrong(uncommented(text), [loaded(pages[0], pages[1], 4)]) == []
+
+
 @pytest.mark.parametrize("page, decoder, second", [(family, "prometheus", 1), (sums, "json", 1000)])
 def test_a_mean_of_zero_and_one_that_no_client_saw_are_noticed(page, decoder, second):
     looks = [page(0, 0.0), page(4, 0.4 * second), page(9, 0.9 * second)]

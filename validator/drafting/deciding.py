@@ -60,7 +60,7 @@ class Decider:
             yield self._of_other_kinds(spot, kinds)
 
     def _of_other_kinds(self, spot: Spot, kinds: list[str]) -> Claim:
-        place = _place(spot)
+        place = place_of(spot)
         if not kinds:
             remark = "did not hold: gone at one of the looks"
             return Claim(Heading.SUGGESTED, place, {"exists": True}, remark=remark)
@@ -78,6 +78,10 @@ class Decider:
         """Return the kinds of the values that assertions are asked of; none if a look lacks it."""
         looks = [spot.looks[index] for index in self.evidence.final]
         return set() if not all(looks) else Spot(spot.path, spot.name, looks).kinds
+
+    def restless(self, spot: Spot) -> bool:
+        """Say whether *spot* moved while nothing was sent."""
+        return spot.restless(self.evidence.idle)
 
     # Change
 
@@ -104,17 +108,17 @@ class Decider:
     def changes(self, spot: Spot, wanted: Mapping[str, Any], *, born: bool = False) -> Claim:
         """Return the claim that all of *spot* moved as *wanted*."""
         asks = _measured(dict(wanted), spot, sum_up=spot.several, born=born)
-        return Claim(Heading.GREW, _place(spot), asks)
+        return Claim(Heading.GREW, place_of(spot), asks)
 
     # Numbers
 
     def _number(self, spot: Spot) -> Iterator[Claim]:
-        place = _place(spot)
+        place = place_of(spot)
         if spot.metric and spot.name.endswith("_created"):
             return
         if spot.type == "histogram" and spot.name.endswith("_bucket"):
             return  # where an answer falls may differ next time; their order is `conforms`
-        if spot.restless(self.evidence.idle):
+        if self.restless(spot):
             yield self._kind(spot)
             return
         counts = list(self._counts(spot)) if self.evidence.loads else []
@@ -170,7 +174,7 @@ class Decider:
         """Return the claim that *spot*, or one *path* of it, moved by a figure of the ledger."""
         sum_up = spot.several and not path
         only = {"metric" if spot.metric else "path": self._with_model(path)}
-        place = only if path else _place(spot)
+        place = only if path else place_of(spot)
         if not (spot.metric or sum_up):
             earlier = [spot.looks[load.before] for load in self.evidence.loads]
             born = any((path or spot.path) not in look for look in earlier)
@@ -214,7 +218,7 @@ class Decider:
         if min(values) < 0 or highest > tops[-1] or (not sure and highest > 1):
             return  # a ratio of other things: a speed-up, say
         claims = [
-            Claim(Heading.SHARES, _place(spot), {"type": "number", "between": [0, top]})
+            Claim(Heading.SHARES, place_of(spot), {"type": "number", "between": [0, top]})
             for top in tops
         ]
         if sure and len(claims) == 1:
@@ -226,7 +230,7 @@ class Decider:
 
     def _still(self, spot: Spot) -> Iterator[Claim]:
         """Yield what may be claimed of a number that no claim about change fits."""
-        place, named = _place(spot), words.words(spot.name)
+        place, named = place_of(spot), words.words(spot.name)
         values = [value for value in spot.values if is_number(value)]
         constant = len(set(values)) == 1 and len(spot.looks) > 1
         zero = constant and values[0] == 0
@@ -292,7 +296,7 @@ class Decider:
         )
 
     def _kind(self, spot: Spot) -> Claim:
-        return Claim(Heading.KINDS, _place(spot), self._type(spot) or {"type": "number"})
+        return Claim(Heading.KINDS, place_of(spot), self._type(spot) or {"type": "number"})
 
     def _type(self, spot: Spot) -> dict[str, Any]:
         values = [value for value in spot.values if is_number(value)]
@@ -311,13 +315,17 @@ class Decider:
     # Everything else
 
     def _object(self, spot: Spot) -> Iterator[Claim]:
-        place = _place(spot)
+        place = place_of(spot)
         finals = [v for i in self.evidence.final for v in spot.looks[i].values()]
         objects = [v for v in finals if isinstance(v, dict)]
         if not any(objects):
             yield Claim(Heading.KINDS, place, {"type": "object"})
             return
-        for keys in _ladders(objects):
+        shared = [key for key in objects[0] if all(key in one for one in objects)]
+        ladders = list(_ladders(shared))
+        known = [{*keys} for keys in ladders]
+        ladders += [k for k in _middles(shared) if not any({*k} <= keys for keys in known)]
+        for keys in ladders:
             if all(_rises(one, keys) for one in objects):
                 idle = all(one[key] == 0 for one in objects for key in keys)
                 claim = Claim(Heading.ORDERED, place, {"ordered": list(map(escaped, keys))})
@@ -327,14 +335,14 @@ class Decider:
         finals = [v for i in self.evidence.final for v in spot.looks[i].values()]
         lengths = [len(v) for look in spot.looks for v in look.values() if isinstance(v, list)]
         if all(finals) and len(set(lengths)) == 1 and words.words(spot.name) & words.CONFIGURED:
-            yield Claim(Heading.CONSTANT, _place(spot), {"length": {"eq": lengths[0]}})
+            yield Claim(Heading.CONSTANT, place_of(spot), {"length": {"eq": lengths[0]}})
         elif all(finals):
-            yield Claim(Heading.KINDS, _place(spot), {"type": "array", "length": {"gt": 0}})
+            yield Claim(Heading.KINDS, place_of(spot), {"type": "array", "length": {"gt": 0}})
         else:
-            yield Claim(Heading.KINDS, _place(spot), {"type": "array"})
+            yield Claim(Heading.KINDS, place_of(spot), {"type": "array"})
 
     def _text(self, spot: Spot) -> Iterator[Claim]:
-        place = _place(spot)
+        place = place_of(spot)
         values = [value for value in spot.values if isinstance(value, str)]
         if spot.metric:
             yield _not_finite(place)
@@ -357,9 +365,9 @@ class Decider:
         values = set(map(bool, spot.values))
         named = words.words(spot.name)
         if values == {True} and named & {"ok", "healthy", "ready", "alive", "enabled", "success"}:
-            yield Claim(Heading.CONSTANT, _place(spot), {"eq": True})
+            yield Claim(Heading.CONSTANT, place_of(spot), {"eq": True})
         else:
-            yield Claim(Heading.KINDS, _place(spot), {"type": "boolean"})
+            yield Claim(Heading.KINDS, place_of(spot), {"type": "boolean"})
 
 
 def escaped(text: str) -> str:
@@ -382,7 +390,8 @@ def _not_finite(place: Mapping[str, Any]) -> Claim:
     return Claim(Heading.SUGGESTED, place, {"type": "number"}, remark=remark)
 
 
-def _place(spot: Spot) -> dict[str, str]:
+def place_of(spot: Spot) -> dict[str, str]:
+    """Return where an assertion looks for *spot*."""
     return {"metric" if spot.metric else "path": escaped(spot.path)}
 
 
@@ -414,9 +423,8 @@ def _measured(
     return {"delta": {**asks, "absent_before": 0} if born else asks}
 
 
-def _ladders(objects: list[dict[str, Json]]) -> Iterator[list[str]]:
+def _ladders(shared: list[str]) -> Iterator[list[str]]:
     """Yield the keys of each family of percentiles, in their order, with `min` and `max`."""
-    shared = [key for key in objects[0] if all(key in one for one in objects)]
     families: dict[tuple[str, str], list[tuple[float, str]]] = {}
     for key in shared:
         if (found := words.quantile(key)) is not None and encodable(key):
@@ -432,6 +440,18 @@ def _ladders(objects: list[dict[str, Json]]) -> Iterator[list[str]]:
         ladder = [*first[:1], *ordered, *last[:1]]
         if len(ladder) > 1:
             yield ladder
+
+
+def _middles(shared: list[str]) -> Iterator[list[str]]:
+    """Yield the keys of each least, mean and greatest that are of one family."""
+    families: dict[str, dict[int, str]] = {}
+    for key in shared:
+        if (found := words.extent(key)) is not None and encodable(key):
+            rest, height = found
+            families.setdefault(rest, {}).setdefault(height, key)
+    for family in families.values():
+        if len(family) > 1:
+            yield [family[height] for height in sorted(family)]
 
 
 def _rises(one: dict[str, Json], keys: list[str]) -> bool:

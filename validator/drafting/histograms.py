@@ -51,7 +51,7 @@ class Histogram:
         """Yield what holds of all buckets, however answers fall into them."""
         every, last = self._every(), self._last()
         kind = Claim(Heading.KINDS, {"path": escaped(self.counts)}, {"type": "integer"})
-        if every.restless(decider.evidence.idle):
+        if decider.restless(every):
             yield kind
             return
         if not decider.evidence.loads:

@@ -7,9 +7,10 @@ from typing import Any
 
 from validator.drafting import words
 from validator.drafting.claims import HERE, Claim, Heading
-from validator.drafting.deciding import Decider, encodable, escaped
+from validator.drafting.deciding import Decider, encodable, escaped, place_of
 from validator.drafting.spots import Spot
 from validator.query import child
+from validator.values import is_number
 
 _ROOM = 0.9
 """What came closer to its bound than this is no ground for a claim: a server may be a little
@@ -21,17 +22,18 @@ def relations(places: Sequence[Spot], decider: Decider) -> Iterator[Claim]:
     if not decider.evidence.loads:
         return
     for beside in _together(places):
+        yield from _longest(beside, decider)
         yield from _means(beside, decider)
 
 
 def _together(places: Sequence[Spot]) -> list[list[Spot]]:
-    """Return the numbers that stand beside one another, in an object or a family of metrics."""
+    """Return the numbers that stand beside one another in an object or a family of metrics."""
     found: dict[str, list[Spot]] = {}
     for spot in places:
         if spot.kinds == {"number"} and encodable(spot.path):
             whole = words.family(spot.name) if spot.metric else _whole(spot)
             found.setdefault(whole, []).append(spot)
-    return [beside for beside in found.values() if len(beside) > 1]
+    return list(found.values())
 
 
 def _whole(spot: Spot) -> str:
@@ -47,6 +49,50 @@ def _means(beside: Sequence[Spot], decider: Decider) -> Iterator[Claim]:
         for count in beside:
             if words.is_count(count.name) and decider.counted(count) is not None:
                 yield from _mean(took, count, unit, decider)
+
+
+def _longest(beside: Sequence[Spot], decider: Decider) -> Iterator[Claim]:
+    """Yield that no time that is told is longer than the longest request."""
+    told = [spot for spot in beside if _tells_time(spot) and not decider.restless(spot)]
+    for spot in [spot for spot in told if words.is_most(spot.name)] or told:
+        unit = words.milliseconds(spot.name, *reversed(spot.within)) or 1
+        shares = [
+            value * unit / longest if is_number(value) and longest else 0
+            for load in decider.evidence.loads
+            for longest in (load.figure("wall_ms", "max"),)
+            for value in spot.looks[load.after].values()
+        ]
+        if not all(0 < share <= 1 for share in shares):
+            continue
+        first = spot.looks[decider.evidence.loads[0].before]
+        counted_from_0 = first.get(spot.path) == 0
+        if words.is_most(spot.name) and counted_from_0 and max(shares) <= _ROOM:
+            # It may be of an earlier request, and is told before the load then.
+            yield _bounded(spot, f"took <= max(before(took), load.wall_ms.max{_in(unit)})")
+            continue
+        remark = "no server takes longer than its client sees, if this is of one load only"
+        if unit == 1:
+            asks = {"le": "${load.wall_ms.max}"}
+            yield Claim(Heading.SUGGESTED, place_of(spot), asks, remark=remark)
+        else:
+            longest_told = "max(took)" if spot.several else "took"
+            expr = f"{longest_told} <= load.wall_ms.max{_in(unit)}"
+            yield _bounded(spot, expr).doubted(remark)
+
+
+def _tells_time(spot: Spot) -> bool:
+    """Say whether it is a mean, a percentile or an extreme of times."""
+    if words.milliseconds(spot.name, *reversed(spot.within)) is None:
+        return False
+    if spot.metric and (spot.type == "histogram" or spot.name.endswith(("_sum", "_count"))):
+        return False
+    ladder = words.quantile(spot.name) or spot.path.endswith(".*") or spot.type == "summary"
+    return bool(ladder) or words.extent(spot.name) is not None
+
+
+def _bounded(spot: Spot, expr: str) -> Claim:
+    name = f"{escaped(spot.path)} is no longer than a request"
+    return Claim(Heading.MEASURED, {"name": name, "expr": expr, "let": {"took": _bound(spot)}})
 
 
 def _mean(took: Spot, count: Spot, unit: float, decider: Decider) -> Iterator[Claim]:

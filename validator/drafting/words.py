@@ -193,6 +193,9 @@ _QUANTILE = re.compile(
     r"(?P<before>.*?)(?:(?<![a-zA-Z0-9])|^)p(?P<digits>\d{1,4})(?:[._](?P<more>\d+))?"
     r"(?P<after>(?![a-zA-Z0-9]).*)"
 )
+_EXTENTS = {
+    "min": 0, "minimum": 0, "mean": 1, "avg": 1, "average": 1, "max": 2, "maximum": 2,
+}  # fmt: skip
 _BARE = re.compile(r"\d{1,3}(?:\.\d+)?")
 
 
@@ -208,3 +211,18 @@ def quantile(key: str) -> tuple[str, str, float] | None:
     if digits == "100":
         whole, rest = digits, ""
     return found["before"], found["after"], float(f"{whole}.{rest or 0}")
+
+
+def extent(key: str) -> tuple[str, int] | None:
+    """Return what a key is the least, mean or greatest of, and which: `avg_ms`, `maxLatency`."""
+    parts = _parts(key)
+    found = [part for part in parts if part in _EXTENTS]
+    if len(found) != 1:
+        return None
+    return "_".join(part for part in parts if part not in _EXTENTS), _EXTENTS[found[0]]
+
+
+def is_most(key: str) -> bool:
+    """Say whether a key is that of the greatest."""
+    found = extent(key)
+    return found is not None and found[1] == _EXTENTS["max"]
