@@ -408,6 +408,14 @@ def test_what_may_be_of_earlier_requests_is_only_suggested_to_be_as_short_as_the
     assert wrong(uncommented(text), [loaded(pages[0], pages[1], 4)]) == []
 
 
+def test_a_first_token_takes_time_and_nobody_has_to_wait_in_a_queue():
+    page = {"time_to_first_token_ms": 3.5, "queue_wait_ms": 0.5}
+    text = draft_of([loaded(page, page, 4), loaded(page, page, 5)])
+    assert "$.time_to_first_token_ms, type: number, gt: 0" in asserted(text)
+    assert "$.queue_wait_ms, type: number, gt: 0" in text
+    assert wrong(text, [loaded(page, {**page, "queue_wait_ms": 0}, 5)]) == []
+
+
 @pytest.mark.parametrize("page, decoder, second", [(family, "prometheus", 1), (sums, "json", 1000)])
 def test_a_mean_of_zero_and_one_that_no_client_saw_are_noticed(page, decoder, second):
     looks = [page(0, 0.0), page(4, 0.4 * second), page(9, 0.9 * second)]

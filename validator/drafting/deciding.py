@@ -255,7 +255,11 @@ class Decider:
             wanted = _change(spot, {"eq": 0}, {})
             yield Claim(Heading.SUGGESTED, place, wanted, remark="a counter, and it stood still")
         elif self._lasts(spot, named) and self._positive(spot):
-            yield Claim(Heading.MEASURED, place, {"type": "number", "gt": 0})
+            claim = Claim(Heading.MEASURED, place, {"type": "number", "gt": 0})
+            if words.words(f"{spot.name} {' '.join(spot.within)}") & words.WAITS:
+                yield self._kind(spot)
+                claim = claim.doubted("0 where nothing had to wait?")
+            yield claim
         else:
             yield self._kind(spot)
 

@@ -35,6 +35,7 @@ IN_FLIGHT = _set(
     "active running waiting pending inflight flight queued queue current ongoing open busy"
     " concurrent concurrency depth"
 )
+WAITS = _set("queue queued queueing queuing wait waiting waited delay pending")
 DURATIONS = _set(
     "latency duration ttft itl tpot ttfc seconds secs ms milliseconds elapsed time delay"
 )
@@ -92,7 +93,8 @@ def is_percent(name: str) -> bool:
 
 def is_instant(name: str) -> bool:
     """Say whether the name is that of a moment or an age, which differ at every look."""
-    return bool(words(name) & _INSTANTS)
+    found = words(name)
+    return bool(found & _INSTANTS) and not (found & {"first", "last"} and "token" in found)
 
 
 def counted(name: str) -> dict[str, str | int]:
