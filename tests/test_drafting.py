@@ -339,6 +339,35 @@ def test_percentiles_are_no_histogram():
     assert '$.latency, ordered: ["50", "90", "99"]' in text
 
 
+# What stood still
+
+
+@pytest.mark.parametrize(
+    "page, claimed",
+    [
+        ({"bad": 0}, "$.bad"),
+        ({"requests": {"ko": 3}}, "$.requests.ko"),
+        ({"errors": {"count": 0}}, "$.errors.count"),
+        ({"numRejected": 0}, "$.numRejected"),
+        ({"embeddings": 0}, None),
+        ({"images_total": 7}, None),
+    ],
+)
+def test_what_stood_still_failed_as_often_as_the_client_saw_or_is_suggested(page, claimed):
+    text = draft_of([loaded(page, page, 4), loaded(page, page, 5)])
+    if claimed:
+        assert f'path: {claimed}, type: integer, delta: {{eq: "${{load.failed}}"}}' in text
+    else:
+        (path,) = page
+        assert f"# - {{path: $.{path}, delta: {{eq: 0}}}}  # stood still" in text
+        assert "delta" not in asserted(text)
+
+
+@pytest.mark.parametrize("page", [{"error_rate": 0}, {"last_error": 0}, {"max_errors": 0}])
+def test_what_speaks_of_failures_without_counting_them_is_not_compared_with_them(page):
+    assert "load.failed" not in draft_of([loaded(page, page, 4), loaded(page, page, 5)])
+
+
 # Shares
 
 

@@ -25,6 +25,7 @@ _PATTERNS = (
 )
 _ELEMENT = re.compile(r"\[\d+\]")
 _LONGEST_CONSTANT = 80
+_STILL = "stood still: is there a load that moves it?"
 _HUNDRED = 100
 _AN_INTEGER = 2
 """From here on an integer is no 0 or 1 that will be a fraction next time."""
@@ -230,31 +231,17 @@ class Decider:
 
     def _still(self, spot: Spot) -> Iterator[Claim]:
         """Yield what may be claimed of a number that no claim about change fits."""
-        place, named = place_of(spot), words.words(spot.name)
+        place = place_of(spot)
         values = [value for value in spot.values if is_number(value)]
         constant = len(set(values)) == 1 and len(spot.looks) > 1
-        zero = constant and values[0] == 0
-        counter = self._is_counter(spot) or (spot.metric and spot.type == "counter")
-        if zero and self.evidence.loads and counter and named & words.FAILURES:
-            wanted = _change(spot, {"eq": "${load.failed}"}, self._type(spot))
-            yield Claim(Heading.FAILURES, place, wanted)
-        elif zero and not counter and self._in_flight(spot, named):
-            yield Claim(Heading.RETURNED, place, {"eq": 0})
-        elif spot.metric and spot.name.endswith("_info") and constant:
-            yield Claim(Heading.CONSTANT, place, {"eq": values[0]})
-        elif not self.evidence.loads and (counter or self._may_count(spot)):
+        if constant and (claims := list(self._constant(spot, values[0]))):
+            yield from claims
+        elif not self.evidence.loads and self._looks_counted(spot):
             yield self._kind(spot)
             wanted = _change(spot, words.counted(spot.name), {})
-            yield Claim(
-                Heading.SUGGESTED, place, wanted, remark="a counter, by its name; needs a load"
-            )
-        elif constant and not zero and self._is_configured(spot, named):
-            yield Claim(Heading.CONSTANT, place, {"eq": values[0]})
-        elif counter and zero:
-            yield self._kind(spot)
-            wanted = _change(spot, {"eq": 0}, {})
-            yield Claim(Heading.SUGGESTED, place, wanted, remark="a counter, and it stood still")
-        elif self._lasts(spot, named) and self._positive(spot):
+            remark = "a counter, by its name; needs a load"
+            yield Claim(Heading.SUGGESTED, place, wanted, remark=remark)
+        elif self._lasts(spot) and self._positive(spot):
             claim = Claim(Heading.MEASURED, place, {"type": "number", "gt": 0})
             if words.words(f"{spot.name} {' '.join(spot.within)}") & words.WAITS:
                 yield self._kind(spot)
@@ -263,11 +250,35 @@ class Decider:
         else:
             yield self._kind(spot)
 
+    def _constant(self, spot: Spot, value: float) -> Iterator[Claim]:
+        """Yield what may be claimed of a number that was the same at every look."""
+        place, named = place_of(spot), words.words(spot.name)
+        counter, loads = self._is_counter(spot), self.evidence.loads
+        whole = all(isinstance(v, int) for v in spot.values) and not spot.metric
+        if loads and (counter or whole) and words.counts_failures(*spot.within, spot.name):
+            wanted = _change(spot, {"eq": "${load.failed}"}, {"type": "integer"})
+            yield Claim(Heading.FAILURES, place, wanted)
+        elif value == 0 and not counter and self._in_flight(spot, named):
+            yield Claim(Heading.RETURNED, place, {"eq": 0})
+        elif spot.metric and spot.name.endswith("_info"):
+            yield Claim(Heading.CONSTANT, place, {"eq": value})
+        elif not loads and self._looks_counted(spot):
+            return
+        elif value != 0 and self._is_configured(spot, named):
+            yield Claim(Heading.CONSTANT, place, {"eq": value})
+        elif loads and (counter or (whole and value == 0)):
+            yield self._kind(spot)
+            yield Claim(Heading.SUGGESTED, place, _change(spot, {"eq": 0}, {}), remark=_STILL)
+
+    def _looks_counted(self, spot: Spot) -> bool:
+        return self._is_counter(spot) or self._may_count(spot)
+
     def _in_flight(self, spot: Spot, named: frozenset[str]) -> bool:
         by_name = named & words.IN_FLIGHT and not named & {"rate", "per", "avg", "mean", "max"}
         return bool(by_name) or any(p in self.evidence.stirred for look in spot.looks for p in look)
 
-    def _lasts(self, spot: Spot, named: frozenset[str]) -> bool:
+    def _lasts(self, spot: Spot) -> bool:
+        named = words.words(spot.name)
         above = words.words(" ".join(spot.within))
         counts = named & (words.COUNTS - {"sum", "total"})
         return bool((named | above) & words.DURATIONS) and not (

@@ -42,7 +42,11 @@ DURATIONS = _set(
 _INSTANTS = _set(
     "timestamp created updated started start last first time now at date since uptime age"
 )
-FAILURES = _set("error errors failed failure failures rejected dropped aborted")
+_FAILURES = _set(
+    "error errors fail fails failed failure failures bad ko nok unsuccessful rejected rejections"
+    " refused dropped aborted crashed faults"
+)
+_NO_COUNT = _set("rate ratio per avg mean last code type threshold max min limit budget level")
 PROMPT = _set("prompt input prefill")
 COMPLETION = _set("completion output generation generated decode")
 _PERCENT = _set("percent percentage pct perc")
@@ -102,7 +106,7 @@ def counted(name: str) -> dict[str, str | int]:
     found = words(name)
     if found & DURATIONS and not found & {"count"}:
         return {"gt": 0}  # a sum of times
-    if found & FAILURES:
+    if found & _FAILURES:
         return {"eq": "${load.failed}"}
     if "tokens" not in found:
         return {"eq": "${load.ok}"}
@@ -154,6 +158,15 @@ _FAMILY = re.compile(r"_(?:sum|count|bucket)$")
 def family(name: str) -> str:
     """Return the name of the family that a metric of a histogram or summary is of."""
     return _FAMILY.sub("", name)
+
+
+def counts_failures(*names: str) -> bool:
+    """Say whether the last of *names*, or what a bare `count` is of, is that of failures."""
+    *above, name = names
+    found = words(name)
+    if above and found <= {"count", "total", "n", "num"}:
+        found |= words(above[-1])
+    return bool(found & _FAILURES) and not found & _NO_COUNT
 
 
 def is_runtime(name: str) -> bool:
