@@ -339,6 +339,61 @@ def test_percentiles_are_no_histogram():
     assert '$.latency, ordered: ["50", "90", "99"]' in text
 
 
+# Hits and misses
+
+
+def cache(hits, misses, *, names="hits misses lookups hit_rate", scale=1):
+    rate = round(scale * hits / (hits + misses), 3) if hits else 0.0
+    numbers = {"hits": hits, "misses": misses, "lookups": hits + misses, "hit_rate": rate}
+    return {"cache": {name: numbers[name] for name in names.split()}}
+
+
+@pytest.mark.parametrize(
+    "more, claimed",
+    [
+        ({}, ["hits + misses == lookups", "abs(rate * lookups - hits) <= 0.01 * lookups"]),
+        ({"scale": 100}, ["abs(rate * lookups - 100 * hits) <= 1 * lookups"]),
+        (
+            {"names": "hits misses hit_rate"},
+            [
+                "delta(hits) + delta(misses) == load.ok",
+                "abs(rate * (hits + misses) - hits) <= 0.01 * (hits + misses)",
+            ],
+        ),
+        ({"names": "hits lookups"}, ["hits <= lookups"]),
+    ],
+)
+def test_hits_misses_and_their_rate_are_held_against_one_another(more, claimed):
+    looks = cache(0, 0, **more), cache(1, 3, **more), cache(5, 4, **more)
+    text = draft_of([loaded(looks[0], looks[1], 4), loaded(looks[1], looks[2], 5)])
+    for relation in claimed:
+        assert relation in asserted(text).replace('"', "")
+    assert wrong(text, [loaded(looks[2], cache(9, 10, **more), 10)]) == []
+    told = cache(9, 10, **more)["cache"]
+    for key in told.keys() - {"lookups"} if len(claimed) > 1 else ["hits"]:
+        lie = {"cache": {**told, key: told[key] * 3}}
+        assert wrong(text, [loaded(looks[2], lie, 10)])
+
+
+def test_that_all_were_misses_is_no_claim():
+    looks = [{"hits": 0, "misses": n} for n in (0, 4, 9)]
+    text = draft_of([loaded(looks[0], looks[1], 4), loaded(looks[1], looks[2], 5)])
+    assert wrong(text, [loaded(looks[2], {"hits": 3, "misses": 11}, 5)]) == []
+    assert '# - {path: $.misses, type: integer, delta: {eq: "${load.ok}"}}' in text
+
+
+def test_hits_of_a_metric_are_added_up():
+    pages = [
+        f'# TYPE c_hits_total counter\nc_hits_total{{w="a"}} {n}\nc_hits_total{{w="b"}} {n}\n'
+        f'# TYPE c_queries_total counter\nc_queries_total{{w="a"}} {3 * n}\n'
+        for n in (0, 2, 7)
+    ]
+    recordings = [
+        loaded(pages[0], pages[1], 4, "prometheus"), loaded(pages[1], pages[2], 5, "prometheus")
+    ]  # fmt: skip
+    assert "expr: sum(hits) <= sum(lookups)" in asserted(draft_of(recordings, "prometheus"))
+
+
 # What stood still
 
 

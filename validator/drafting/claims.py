@@ -27,6 +27,7 @@ class Heading(Enum):
     RETURNED = "Gauges that are back at 0 once the load is over."
     FORM = "The format itself, and the arithmetic of histograms and summaries."
     ORDERED = "Percentiles never fall, and no cumulative bucket is less than the one below it."
+    RELATED = "Numbers that belong together."
     MEASURED = "Measured, and not only there."
     SHARES = "Shares."
     CONSTANT = "Constants, as they look: what the server was started with."

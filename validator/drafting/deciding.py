@@ -10,6 +10,7 @@ from typing import Any
 from validator.drafting import words
 from validator.drafting.claims import HERE, Claim, Evidence, Figure, Heading, Load, figures
 from validator.drafting.spots import Spot
+from validator.query import child
 from validator.values import Json, is_number
 
 _MOST_SERIES = 3
@@ -92,7 +93,7 @@ class Decider:
         What was *born* during a load counts from 0.
         """
         totals = [_total_change(spot, load, born=born) for load in self.evidence.loads]
-        figure = self._figure(spot, totals)
+        figure = self.figure(spot, totals)
         if figure is None:
             return None
         return self._counted(spot, figure, born=born)
@@ -123,11 +124,14 @@ class Decider:
             yield self._kind(spot)
             return
         counts = list(self._counts(spot)) if self.evidence.loads else []
+        if not counts and self.evidence.loads and self.grew(spot) and self._is_counter(spot):
+            wanted = _change(spot, {"gt": 0}, self._type(spot))
+            counts = [Claim(Heading.GREW, place, wanted)]
+        if counts and words.depends(spot.name):
+            yield self._kind(spot)
+            counts = [claim.doubted("if the prompts of every load do so") for claim in counts]
         if counts:
             yield from counts
-            return
-        if self.evidence.loads and self.grew(spot) and self._is_counter(spot):
-            yield Claim(Heading.GREW, place, _change(spot, {"gt": 0}, self._type(spot)))
             return
         shares = list(self._share(spot))
         yield from shares or self._still(spot)
@@ -135,7 +139,7 @@ class Decider:
     def _counts(self, spot: Spot) -> Iterator[Claim]:
         """Yield the claims that something moved by exactly a figure of the ledger."""
         totals = [_total_change(spot, load) for load in self.evidence.loads]
-        together = self._figure(spot, totals)
+        together = self.figure(spot, totals)
         if together is not None and (together.is_reference or not spot.several):
             yield self._counted(spot, together)
             return
@@ -152,7 +156,7 @@ class Decider:
         found = {}
         for path in spot.looks[self.evidence.loads[0].after]:
             changes = [_change_at(spot, path, load) for load in self.evidence.loads]
-            figure = self._figure(spot, changes, path)
+            figure = self.figure(spot, changes, path)
             if figure is not None and encodable(path):
                 found[path] = figure
         if len(found) <= _MOST_SERIES:
@@ -161,7 +165,8 @@ class Decider:
                 alike = list(found.values()).count(figure) > 1 and _ELEMENT.search(path)
                 yield claim.doubted("other elements moved alike: always?") if alike else claim
 
-    def _figure(self, spot: Spot, changes: list[float | None], path: str = "") -> Figure | None:
+    def figure(self, spot: Spot, changes: list[float | None], path: str = "") -> Figure | None:
+        """Return the figure of the ledger by which something moved, if there is one."""
         fitting = [f for f in self.figures if list(f.values) == changes]
         named = words.words(f"{' '.join(spot.within)} {spot.name} {path}")
         nearest = words.words(f"{spot.name} {path}")
@@ -403,6 +408,17 @@ def quantiles_beside(spot: Spot) -> bool:
 def _not_finite(place: Mapping[str, Any]) -> Claim:
     remark = "did not hold: NaN or infinite"
     return Claim(Heading.SUGGESTED, place, {"type": "number"}, remark=remark)
+
+
+def whole_of(spot: Spot) -> str:
+    """Return the path of the object in which *spot* is."""
+    return spot.path.removesuffix(child("", spot.name))
+
+
+def bound_to(spot: Spot) -> Any:
+    """Return what a `let:` binds for *spot*."""
+    where = escaped(spot.path)
+    return {"endpoint": HERE, "metric": where} if spot.metric else where
 
 
 def place_of(spot: Spot) -> dict[str, str]:

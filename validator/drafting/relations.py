@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from validator.drafting import words
-from validator.drafting.claims import HERE, Claim, Heading
-from validator.drafting.deciding import Decider, encodable, escaped, place_of
+from validator.drafting.claims import Claim, Heading
+from validator.drafting.deciding import Decider, bound_to, encodable, escaped, place_of, whole_of
+from validator.drafting.lookups import lookups
 from validator.drafting.spots import Spot
-from validator.query import child
 from validator.values import is_number
 
 _ROOM = 0.9
@@ -24,6 +23,8 @@ def relations(places: Sequence[Spot], decider: Decider) -> Iterator[Claim]:
     for beside in _together(places):
         yield from _longest(beside, decider)
         yield from _means(beside, decider)
+    for one in lookups(places):
+        yield from one.claims(decider)
 
 
 def _together(places: Sequence[Spot]) -> list[list[Spot]]:
@@ -31,13 +32,9 @@ def _together(places: Sequence[Spot]) -> list[list[Spot]]:
     found: dict[str, list[Spot]] = {}
     for spot in places:
         if spot.kinds == {"number"} and encodable(spot.path):
-            whole = words.family(spot.name) if spot.metric else _whole(spot)
+            whole = words.family(spot.name) if spot.metric else whole_of(spot)
             found.setdefault(whole, []).append(spot)
     return list(found.values())
-
-
-def _whole(spot: Spot) -> str:
-    return spot.path.removesuffix(child("", spot.name))
 
 
 def _means(beside: Sequence[Spot], decider: Decider) -> Iterator[Claim]:
@@ -92,7 +89,7 @@ def _tells_time(spot: Spot) -> bool:
 
 def _bounded(spot: Spot, expr: str) -> Claim:
     name = f"{escaped(spot.path)} is no longer than a request"
-    return Claim(Heading.MEASURED, {"name": name, "expr": expr, "let": {"took": _bound(spot)}})
+    return Claim(Heading.MEASURED, {"name": name, "expr": expr, "let": {"took": bound_to(spot)}})
 
 
 def _mean(took: Spot, count: Spot, unit: float, decider: Decider) -> Iterator[Claim]:
@@ -103,7 +100,7 @@ def _mean(took: Spot, count: Spot, unit: float, decider: Decider) -> Iterator[Cl
         {
             "name": f"the mean of {escaped(took.name)} is no longer than a request",
             "expr": f"0 < {mean} <= load.wall_ms.max{_in(unit)}",
-            "let": {"took": _bound(took), "count": _bound(count)},
+            "let": {"took": bound_to(took), "count": bound_to(count)},
         },
     )
     shares = []
@@ -122,8 +119,3 @@ def _mean(took: Spot, count: Spot, unit: float, decider: Decider) -> Iterator[Cl
 def _in(unit: float) -> str:
     """Return how to turn milliseconds into a unit of so many."""
     return f" / {unit:g}" if unit > 1 else f" * {1 / unit:g}" if unit < 1 else ""
-
-
-def _bound(spot: Spot) -> Any:
-    where = escaped(spot.path)
-    return {"endpoint": HERE, "metric": where} if spot.metric else where

@@ -169,6 +169,39 @@ def counts_failures(*names: str) -> bool:
     return bool(found & _FAILURES) and not found & _NO_COUNT
 
 
+_HITS, _MISSES = _set("hit hits"), _set("miss misses")
+_LOOKUPS = _set("lookup lookups query queries accesses checks")
+_OF_LOOKUPS = _set("total count num number counts requests")
+_CHANCES = _set("evicted evictions preempted preemptions retried retries reused")
+_OF_RATE = _set("rate ratio") | _PERCENT
+
+
+def is_lookup(name: str) -> bool:
+    """Say whether the name is that of how often something was looked up."""
+    return bool(words(name) & _LOOKUPS)
+
+
+def lookup_role(name: str) -> tuple[str, str] | None:
+    """Return which number about hits the name is that of, and the rest of the name."""
+    found = words(name)
+    roles = {
+        "rate": found & _HITS and found & _OF_RATE,
+        "hits": found & _HITS,
+        "misses": found & _MISSES,
+        "lookups": found & (_LOOKUPS | _OF_LOOKUPS),
+    }
+    role = next((role for role, fits in roles.items() if fits), None)
+    if role is None or (found & _HITS and found & _MISSES):
+        return None
+    left = _HITS | _MISSES | _LOOKUPS | _OF_LOOKUPS | _OF_RATE
+    return role, "_".join(part for part in _parts(name) if part not in left)
+
+
+def depends(name: str) -> bool:
+    """Say whether the name is that of something that the prompts of a load decide."""
+    return bool(words(name) & (_HITS | _MISSES | _CHANCES))
+
+
 def is_runtime(name: str) -> bool:
     """Say whether a Prometheus metric is one of those that client libraries add by themselves."""
     return _RUNTIME.match(name) is not None
