@@ -95,6 +95,7 @@ def engine_spec(tmp_path_factory):
         'path: "$.replicas[*].served", type: integer, delta: {sum: {eq: "${load.ok}"}}',
         "path: $.engine.max_batch_size, eq: 32",
         "path: $.engine.uptime_s, type: number",
+        "expr: clock > before(clock)",
         "path: $.queue.depth, eq: 0",
         """path: "$['hit-rate %']", type: number, between: [0, 100]""",
         '# - {path: $.note, type: "null"}  # null: what is it when there is one?',
@@ -421,6 +422,14 @@ def test_what_stood_still_failed_as_often_as_the_client_saw_or_is_suggested(page
 @pytest.mark.parametrize("page", [{"error_rate": 0}, {"last_error": 0}, {"max_errors": 0}])
 def test_what_speaks_of_failures_without_counting_them_is_not_compared_with_them(page):
     assert "load.failed" not in draft_of([loaded(page, page, 4), loaded(page, page, 5)])
+
+
+def test_a_clock_of_whole_seconds_may_stand_still_for_one():
+    seen = [loaded({"uptime_s": a}, {"uptime_s": b}, 4 + a) for a, b in [(0, 0), (1, 2)]]
+    text = draft_of(seen)
+    assert "clock >= before(clock)" in asserted(text)
+    assert "delta" not in text
+    assert wrong(text, [loaded({"uptime_s": 5}, {"uptime_s": 3}, 4)])
 
 
 # Shares

@@ -122,6 +122,7 @@ class Decider:
             return  # where an answer falls may differ next time; their order is `conforms`
         if self.restless(spot):
             yield self._kind(spot)
+            yield from self._clock(spot)
             return
         counts = list(self._counts(spot)) if self.evidence.loads else []
         if not counts and self.evidence.loads and self.grew(spot) and self._is_counter(spot):
@@ -135,6 +136,19 @@ class Decider:
             return
         shares = list(self._share(spot))
         yield from shares or self._still(spot)
+
+    def _clock(self, spot: Spot) -> Iterator[Claim]:
+        """Yield that a clock runs; `delta` would say so too, and settling wait for it to stop."""
+        values = [value for value in spot.values if is_number(value)]
+        one = len(values) == len(spot.looks) and (spot.metric or not spot.several)
+        if one and self.evidence.loads and words.is_instant(spot.name) and values == sorted(values):
+            runs = ">" if len({*values}) == len(values) else ">="  # of seconds, or finer
+            place = {
+                "name": f"{escaped(spot.name)} runs on",
+                "expr": f"clock {runs} before(clock)",
+                "let": {"clock": bound_to(spot)},
+            }
+            yield Claim(Heading.RELATED, place)
 
     def _counts(self, spot: Spot) -> Iterator[Claim]:
         """Yield the claims that something moved by exactly a figure of the ledger."""
