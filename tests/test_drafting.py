@@ -96,6 +96,8 @@ def engine_spec(tmp_path_factory):
         "path: $.engine.max_batch_size, eq: 32",
         "path: $.engine.uptime_s, type: number",
         "expr: clock > before(clock)",
+        'path: "$.replicas[*]", has_keys: [id, served, busy]',
+        'path: "$.replicas[*].id", unique: true',
         "path: $.queue.depth, eq: 0",
         """path: "$['hit-rate %']", type: number, between: [0, 100]""",
         '# - {path: $.note, type: "null"}  # null: what is it when there is one?',
@@ -430,6 +432,28 @@ def test_a_clock_of_whole_seconds_may_stand_still_for_one():
     assert "clock >= before(clock)" in asserted(text)
     assert "delta" not in text
     assert wrong(text, [loaded({"uptime_s": 5}, {"uptime_s": 3}, 4)])
+
+
+# Like objects in an array
+
+
+def workers(*ids, **more):
+    return {"pool": [{"id": i, "pool_id": f"p{i}", "host_id": i, "n": 1, **more} for i in ids]}
+
+
+def test_like_objects_have_their_keys_and_ids_of_their_own():
+    text = draft_of([loaded(workers(1, 2), workers(1, 2), n) for n in (4, 5)])
+    assert '"$.pool[*]", has_keys: [id, pool_id, host_id, n]' in asserted(text)
+    assert '"$.pool[*].id", unique: true' in asserted(text)
+    assert '"$.pool[*].pool_id", unique: true' in asserted(text)
+    assert 'host_id", unique' not in text
+    assert "# - {path: $.pool, length: {eq: 2}}" in text
+    assert wrong(text, [loaded(workers(1, 2), workers(2, 2), 5)])
+    pages = workers(1, 2)["pool"], workers(1, 2, error="full")["pool"]
+    text = draft_of(
+        [loaded({"pool": pages[0]}, {"pool": [pages[0][0], pages[1][1]]}, n) for n in (4, 5)]
+    )
+    assert "has_keys" not in text
 
 
 # Shares

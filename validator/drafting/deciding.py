@@ -58,6 +58,7 @@ class Decider:
             return
         if len(kinds) == 1 and kinds[0] in alone:
             yield from alone[kinds[0]](spot)
+            yield from self._identity(spot)
         else:
             yield self._of_other_kinds(spot, kinds)
 
@@ -348,10 +349,21 @@ class Decider:
 
     # Everything else
 
+    def _identity(self, spot: Spot) -> Iterator[Claim]:
+        """Yield that no two elements have the same id."""
+        whole = whole_of(spot).removesuffix("[*]")
+        holder = spot.within[-1] if spot.within else ""
+        if "*" in whole or whole == whole_of(spot) or not words.is_identity(spot.name, holder):
+            return
+        looks = [list(map(str, look.values())) for look in spot.looks]
+        if all(len(ids) > 1 and len({*ids}) == len(ids) for ids in looks):
+            yield Claim(Heading.KINDS, place_of(spot), {"unique": True})
+
     def _object(self, spot: Spot) -> Iterator[Claim]:
         place = place_of(spot)
         finals = [v for i in self.evidence.final for v in spot.looks[i].values()]
         objects = [v for v in finals if isinstance(v, dict)]
+        yield from self._alike(spot, objects)
         if not any(objects):
             yield Claim(Heading.KINDS, place, {"type": "object"})
             return
@@ -365,6 +377,13 @@ class Decider:
                 claim = Claim(Heading.ORDERED, place, {"ordered": list(map(escaped, keys))})
                 yield claim.doubted("all 0 when looked at") if idle else claim
 
+    def _alike(self, spot: Spot, objects: list[dict[str, Json]]) -> Iterator[Claim]:
+        """Yield that the elements of an array have the same keys."""
+        keys = [key for key in objects[0] if encodable(key)]
+        alike = all(one.keys() == objects[0].keys() for one in objects)
+        if spot.path.endswith("[*]") and keys and alike:
+            yield Claim(Heading.KINDS, place_of(spot), {"has_keys": list(map(escaped, keys))})
+
     def _array(self, spot: Spot) -> Iterator[Claim]:
         finals = [v for i in self.evidence.final for v in spot.looks[i].values()]
         lengths = [len(v) for look in spot.looks for v in look.values() if isinstance(v, list)]
@@ -372,6 +391,9 @@ class Decider:
             yield Claim(Heading.CONSTANT, place_of(spot), {"length": {"eq": lengths[0]}})
         elif all(finals):
             yield Claim(Heading.KINDS, place_of(spot), {"type": "array", "length": {"gt": 0}})
+            if len(set(lengths)) == 1 and len(spot.looks) > 1:
+                asks = {"length": {"eq": lengths[0]}}
+                yield Claim(Heading.SUGGESTED, place_of(spot), asks, remark="always so many?")
         else:
             yield Claim(Heading.KINDS, place_of(spot), {"type": "array"})
 

@@ -202,6 +202,16 @@ def depends(name: str) -> bool:
     return bool(words(name) & (_HITS | _MISSES | _CHANCES))
 
 
+_IDENTITIES = _set("id uuid rank")
+
+
+def is_identity(name: str, holder: str) -> bool:
+    """Say whether the name tells elements of *holder* apart: `id`, or `worker_id` of `workers`."""
+    found, of = words(name), words(holder)
+    own = of | {word.removesuffix("s") for word in of}
+    return bool(found & _IDENTITIES) and found - _IDENTITIES <= own
+
+
 def is_runtime(name: str) -> bool:
     """Say whether a Prometheus metric is one of those that client libraries add by themselves."""
     return _RUNTIME.match(name) is not None
