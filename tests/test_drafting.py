@@ -434,6 +434,22 @@ def test_a_clock_of_whole_seconds_may_stand_still_for_one():
     assert wrong(text, [loaded({"uptime_s": 5}, {"uptime_s": 3}, 4)])
 
 
+def test_quantiles_of_a_summary_are_above_0_and_in_order():
+    def page(count, *quantiles):
+        lines = [f'lag{{quantile="{q}"}} {v}' for q, v in zip((0.5, 0.9), quantiles, strict=True)]
+        return "\n".join(["# TYPE lag summary", *lines, f"lag_sum {count}", f"lag_count {count}\n"])
+
+    looks = page(0, 0, 0), page(4, 2, 3), page(9, 3, 4)
+    seen = [
+        loaded(looks[0], looks[1], 4, "prometheus"),
+        loaded(looks[1], looks[2], 5, "prometheus"),
+    ]
+    text = draft_of(seen, "prometheus")
+    assert "metric: lag, type: number, gt: 0" in asserted(text)
+    assert wrong(text, [loaded(looks[2], page(13, 0, 4), 4, "prometheus")])
+    assert wrong(text, [loaded(looks[2], page(13, 5, 4), 4, "prometheus")])
+
+
 # Like objects in an array
 
 

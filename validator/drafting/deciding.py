@@ -299,6 +299,8 @@ class Decider:
 
     def _lasts(self, spot: Spot) -> bool:
         named = words.words(spot.name)
+        if spot.type == "summary":
+            return not named & words.COUNTS
         above = words.words(" ".join(spot.within))
         counts = named & (words.COUNTS - {"sum", "total"})
         return bool((named | above) & words.DURATIONS) and not (
