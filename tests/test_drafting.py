@@ -607,6 +607,29 @@ def test_what_a_spec_lacks_is_appended_and_every_byte_of_it_stays(tmp_path, endi
     assert file.read_bytes().decode() == text
 
 
+def test_a_draft_without_a_load_is_gone_on_with(tmp_path):
+    file = tmp_path / "own.yaml"
+    with_load = ["--load", 2, "--model", MODEL, "--add", file]
+    on_engine(["init", "URL/stats.csv", "-o", file])
+    own = file.read_text() + "# over"  # and no line end
+    file.write_text(own)
+    added, again, run = on_engine(
+        ["init", "URL/stats.csv", *with_load],
+        ["init", "URL/stats.csv", *with_load],
+        ["run", file, "--url", "URL"],
+    )
+    assert added.returncode == 0, added.stderr
+    assert "a load added" in added.stderr
+    text = file.read_text()
+    lines = iter(text.splitlines())
+    assert all(line in lines for line in own.splitlines())  # in their order
+    assert '{path: "$[*].served", type: integer, delta: {sum: {eq: "${load.ok}"}}}' in text
+    assert len(load_spec(file).loads) == 1
+    assert "nothing to add" in again.stderr
+    assert run.returncode == 0, run.stdout
+    assert " fail" not in run.stdout.splitlines()[-1]
+
+
 FLOW = """version: 1
 target: {url: http://localhost:1}
 endpoints: {a: {get: /v2/stats, assert: [{path: $.status, eq: ok}]}}

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from validator.drafting.claims import Claim, Heading
+from validator.drafting.deciding import escaped
 from validator.drafting.drafts import Page
 from validator.drafting.looking import renamed
-from validator.drafting.writing import Draft, claim_lines, endpoint_lines
+from validator.drafting.writing import Draft, Frame, claim_lines, endpoint_lines, load_lines
 from validator.errors import Problems, SpecProblems, UsageError
+from validator.judgement import asks_change
 from validator.mutation.fields import Field, named
 from validator.records.recording import Recording
 from validator.source import Node, read
@@ -37,6 +39,14 @@ class Existing:
         """Whether assertions may ask about change."""
         return bool(self.spec.loads)
 
+    def with_load(self, frame: Frame, environment: Mapping[str, str]) -> Existing:
+        """Return it with the load of *frame*, after all that is there."""
+        self._refuse_flow(self.root, "the spec")
+        block = load_lines(frame, escaped(frame.model), frame.requests)
+        text = _inserted(self.text, len(self.text.splitlines()), ["", *block])
+        spec = parse(text, str(self.path), Overrides(environment=environment), self.path.parent)
+        return Existing(self.path, text, spec, self.root)
+
     def named(self, pages: Sequence[Page]) -> tuple[Page, ...]:
         """Return *pages* under the names that their endpoints have in the spec, if they have."""
         own = {e.path: e.id for e in self.spec.endpoints if e.id in self._endpoints()}
@@ -56,6 +66,7 @@ class Existing:
         """Return the text with what *drafts* know and the spec does not ask, and how much it is."""
         text, count = self.text, 0
         asked = _asked(self.spec, recordings)
+        moves = _asked(_about_change(self.spec), recordings)
         insertions: list[tuple[int, list[str]]] = []
         new: list[Draft] = []
         for draft in drafts:
@@ -67,7 +78,9 @@ class Existing:
             claims = tuple(
                 claim
                 for claim, assertion in zip(_written(draft), own.assertions, strict=True)
-                if not asked.has(draft.id, assertion, drafted, recordings)
+                if not (moves if _asks_change(assertion) else asked).has(
+                    draft.id, assertion, drafted, recordings
+                )
             )
             if claims:
                 insertions.append(self._into(node, replace(draft, claims=claims, notes=())))
@@ -167,6 +180,25 @@ class _Asked:
         )
         fields = set(_fields(alone, recordings))
         return bool(fields) and fields <= self.fields
+
+
+def _about_change(spec: Spec) -> Spec:
+    """Return a spec with only those assertions that ask how values moved."""
+    return replace(
+        spec,
+        endpoints=tuple(
+            replace(e, assertions=tuple(filter(_asks_change, e.assertions))) for e in spec.endpoints
+        ),
+        assertions=tuple(filter(_asks_change, spec.assertions)),
+    )
+
+
+def _asks_change(assertion: Assertion) -> bool:
+    match assertion:
+        case PathAssertion(condition=condition):
+            return asks_change(condition)
+        case ExprAssertion(expression=expression):
+            return any(term.phase == "delta" for term in expression.terms)
 
 
 def _asked(spec: Spec, recordings: Sequence[Recording]) -> _Asked:

@@ -122,14 +122,15 @@ def init(  # noqa: PLR0913 - one argument for each flag
         from validator.drafting.adding import opened
 
         existing = opened(Path(add))
-        if wishes.requests and not existing.has_load:
-            raise UsageError(f"{add}: it has no load: block; add one, or leave out --load")
     import asyncio
 
     pages = asyncio.run(recognise(place, wishes.headers, wishes.seconds))
     if existing is not None:
         pages = existing.named(pages)
     frame = _frame(place.base, wishes)
+    loadless = existing is not None and not existing.has_load
+    if existing is not None and wishes.requests and loadless:
+        existing = existing.with_load(frame, os.environ)
     recordings = _seen(frame, pages, wishes)
     # A spec that is there may have no variable of that name.
     drafts = drafted(pages, recordings, "" if existing else wishes.model)
@@ -145,7 +146,8 @@ def init(  # noqa: PLR0913 - one argument for each flag
     else:
         write(target, text)
     if existing is not None:
-        click.echo(f"{add}: {count(added, 'assertion')} added", err=True)
+        load = " and a load" if wishes.requests and loadless else ""
+        click.echo(f"{add}: {count(added, 'assertion')}{load} added", err=True)
     else:
         _tell(spec, drafts, recordings, target, wishes)
 
