@@ -81,6 +81,7 @@ def engine_spec(tmp_path_factory):
         'metric: "vllm:prompt_tokens_total", delta: {eq: "${load.tokens.prompt}"}',
         'metric: "vllm:generation_tokens_total", delta: {eq: "${load.tokens.completion}"}',
         'metric: "vllm:request_success_total", delta: {sum: {eq: "${load.ok}"}}',
+        """metric: 'vllm:request_success_total{finished_reason="length"}'""",
         'metric: "vllm:time_to_first_token_seconds_count", delta: {eq: "${load.ok}"}',
         "expr: delta(counted) == load.tokens.completion - load.ok",
         'metric: "vllm:num_requests_running", eq: 0',
@@ -229,11 +230,12 @@ def test_every_suggestion_is_a_line_of_a_spec(first, second, suggested):
 # Histograms in JSON
 
 
-def books(ok, *, failed=0, wall=200.0, prompt=12, completion=5):
+def books(ok, *, failed=0, wall=200.0, reason="stop"):
     """Return the ledger of a load of *ok* requests, each as long."""
+    prompt, completion = 12, 5
     return {
         "sent": ok + failed, "ok": ok, "failed": failed, "success_rate": ok / (ok + failed),
-        "duration_s": 2.0, "chunks": ok * completion, "finish_reasons": {"stop": ok},
+        "duration_s": 2.0, "chunks": ok * completion, "finish_reasons": {reason: ok},
         "tokens": {
             "prompt": ok * prompt, "completion": ok * completion, "cached": 0, "source": "usage",
         },
@@ -395,6 +397,50 @@ def test_hits_of_a_metric_are_added_up():
         loaded(pages[0], pages[1], 4, "prometheus"), loaded(pages[1], pages[2], 5, "prometheus")
     ]  # fmt: skip
     assert "expr: sum(hits) <= sum(lookups)" in asserted(draft_of(recordings, "prometheus"))
+
+
+# Why answers ended, and how requests went
+
+
+def outcomes(good, scrapes=0):
+    return (
+        "# TYPE r_total counter\n"
+        f'r_total{{status="success",model="m"}} {good}\nr_total{{status="error",model="m"}} 0\n'
+        f'r_total{{status="success",model="other"}} 0\n'
+        "# TYPE http_total counter\n"
+        f'http_total{{path="/chat"}} {good}\nhttp_total{{path="/metrics"}} {scrapes}\n'
+        "# TYPE ended_total counter\n"
+        f'ended_total{{reason="stop"}} {good}\n'
+    )
+
+
+def test_what_labels_tell_apart_is_asked_for_as_the_ledger_tells_it_apart():
+    looks = [outcomes(good, i) for i, good in enumerate((3, 7, 7, 12))]
+    seen = [
+        loaded(looks[0], looks[1], 4, "prometheus"), loaded(looks[2], looks[3], 5, "prometheus")
+    ]  # fmt: skip
+    text = asserted(draft_of(seen, "prometheus"))
+    for selector, wanted in [
+        ("""'r_total{status="success"}'""", f"{{sum: {EQ}}}"),
+        ("""'r_total{status="error"}'""", 'eq: "${load.failed}"'),
+        ("""'r_total{model="${vars.model}"}'""", f"{{sum: {EQ}}}"),
+        ("""'http_total{path="/chat"}'""", EQ),
+        ("ended_total", f"{{sum: {EQ}}}"),
+        ("""'ended_total{reason="stop"}'""", "${load.finish_reasons.stop}"),
+    ]:
+        assert re.search(rf"metric: {re.escape(selector)},?\s.*{re.escape(wanted)}", text), selector
+    ended = f'{outcomes(16, 9).replace("stop", "length")}ended_total{{reason="stop"}} 12\n'
+    before = f'{looks[3]}ended_total{{reason="length"}} 12\n'
+    found = wrong(text, [loaded(before, ended, 4, "prometheus", reason="length")])
+    assert found == []
+
+
+def test_reasons_of_json_are_held_against_those_that_the_client_saw():
+    pages = [{"finish_reason": {"stop": n, "length": 0, "eos": n}} for n in (0, 4, 9)]
+    text = draft_of([loaded(pages[0], pages[1], 4), loaded(pages[1], pages[2], 5)])
+    for reason in ("stop", "length"):
+        assert f'delta: {{eq: "${{load.finish_reasons.{reason}}}"}}' in asserted(text)
+    assert "# if all answers end so" in text
 
 
 # What stood still

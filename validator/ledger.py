@@ -19,7 +19,7 @@ from validator.values import Json
 _BY_NAME: Final = {"outcomes", "models", "errors", "finish_reasons"}
 """Fields whose own fields depend on the load."""
 _STATUS = re.compile(r"status_[1-5]\d\d")
-_REASONS = ("stop", "length", "tool_calls", "content_filter", "function_call")
+FINISH_REASONS: Final = ("stop", "length", "tool_calls", "content_filter", "function_call")
 """The finish reasons of the OpenAI API."""
 
 
@@ -164,7 +164,7 @@ def look(query: Query, document: Json) -> tuple[Match, ...]:
         return found
     *way, field, name = query.keys
     counted = (field == "outcomes" and _is_outcome(name)) or (
-        field == "finish_reasons" and name in _REASONS
+        field == "finish_reasons" and name in FINISH_REASONS
     )
     if not counted or not compiled(functools.reduce(child, (*way, field), "$")).select(document):
         return ()

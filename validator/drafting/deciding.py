@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from validator.drafting import words
 from validator.drafting.claims import HERE, Claim, Evidence, Figure, Heading, Load, figures
-from validator.drafting.spots import Spot
+from validator.drafting.spots import Look, Spot
+from validator.exposition import series
+from validator.ledger import FINISH_REASONS
 from validator.query import child
 from validator.values import Json, is_number
 
@@ -24,6 +26,7 @@ _PATTERNS = (
     ),
     (r"^v?\d+\.\d+", re.compile(r"v?\d+\.\d+.*", re.DOTALL)),
 )
+_LABEL = re.compile(r'([a-zA-Z_]\w*)="([^"\\]*)"')
 _ELEMENT = re.compile(r"\[\d+\]")
 _LONGEST_CONSTANT = 80
 _STILL = "stood still: is there a load that moves it?"
@@ -124,6 +127,7 @@ class Decider:
         if self.restless(spot):
             yield self._kind(spot)
             yield from self._clock(spot)
+            yield from self._counted_among_restless(spot)
             return
         counts = list(self._counts(spot)) if self.evidence.loads else []
         if not counts and self.evidence.loads and self.grew(spot) and self._is_counter(spot):
@@ -153,10 +157,17 @@ class Decider:
 
     def _counts(self, spot: Spot) -> Iterator[Claim]:
         """Yield the claims that something moved by exactly a figure of the ledger."""
+        parts = list(self._parts(spot))
+        if parts and not spot.several:
+            yield from parts
+            return
         totals = [_total_change(spot, load) for load in self.evidence.loads]
         together = self.figure(spot, totals)
         if together is not None and (together.is_reference or not spot.several):
-            yield self._counted(spot, together)
+            claim = self._counted(spot, together)
+            by_reason = not spot.several and words.is_reason(" ".join(spot.within[-1:]))
+            yield claim.doubted("if all answers end so") if by_reason else claim
+            yield from parts
             return
         alone = list(self._counted_alone(spot)) if spot.several else []
         if alone:
@@ -165,6 +176,28 @@ class Decider:
                 yield self._kind(spot)
         elif together is not None:
             yield self._counted(spot, together)
+
+    def _parts(self, spot: Spot) -> Iterator[Claim]:
+        """Yield the claims about what a label, or a key, tells apart as the ledger does."""
+        for label, value, part in _told_apart(spot):
+            text = self._meant(label, value)
+            values = [load.figure(*text.split(".")[1:]) or 0 for load in self.evidence.loads]
+            changes = [_total_change(part, load) for load in self.evidence.loads]
+            alone = part.looks == spot.looks and spot.several and text == "load.ok"
+            if not text or changes != values or alone:
+                continue
+            claim = self._counted(part, Figure(text, tuple(values)))
+            failures = replace(claim, heading=Heading.FAILURES, severity="warning")
+            yield failures if text == "load.failed" else claim
+
+    def _meant(self, label: str, value: str) -> str:
+        """Return what of the ledger counts the requests of which *label* is *value*, if it does."""
+        if words.is_reason(label) and value in FINISH_REASONS:
+            return f"load.finish_reasons.{value}"
+        if words.is_outcome(label) and words.is_failure(value):
+            return "load.failed"
+        good = words.is_outcome(label) and words.is_good(value)
+        return "load.ok" if good or (value and value == self.evidence.model) else ""
 
     def _counted_alone(self, spot: Spot) -> Iterator[Claim]:
         """Yield the claims about single ones of several values; few, or none of them is special."""
@@ -180,6 +213,21 @@ class Decider:
                 alike = list(found.values()).count(figure) > 1 and _ELEMENT.search(path)
                 yield claim.doubted("other elements moved alike: always?") if alike else claim
 
+    def _counted_among_restless(self, spot: Spot) -> Iterator[Claim]:
+        """Yield the claims about series that stood still while others were moved by our looks."""
+        if not (spot.metric and self.evidence.loads):
+            return
+        moved = {
+            path
+            for a, b in self.evidence.idle
+            for path, value in spot.looks[b].items()
+            if spot.looks[a].get(path, 0) != value
+        }
+        looks: list[Look] = [
+            {path: v for path, v in look.items() if path not in moved} for look in spot.looks
+        ]
+        yield from self._counted_alone(replace(spot, looks=looks))
+
     def figure(self, spot: Spot, changes: list[float | None], path: str = "") -> Figure | None:
         """Return the figure of the ledger by which something moved, if there is one."""
         fitting = [f for f in self.figures if list(f.values) == changes]
@@ -194,8 +242,7 @@ class Decider:
     def _counted(self, spot: Spot, figure: Figure, *, path: str = "", born: bool = False) -> Claim:
         """Return the claim that *spot*, or one *path* of it, moved by a figure of the ledger."""
         sum_up = spot.several and not path
-        only = {"metric" if spot.metric else "path": self._with_model(path)}
-        place = only if path else place_of(spot)
+        place = {"metric" if spot.metric else "path": self._with_model(path or spot.path)}
         if not (spot.metric or sum_up):
             earlier = [spot.looks[load.before] for load in self.evidence.loads]
             born = any((path or spot.path) not in look for look in earlier)
@@ -208,16 +255,13 @@ class Decider:
         bound: Any = {"endpoint": HERE, "metric": where} if spot.metric else where
         if born:
             bound = {"endpoint": HERE, "path": where, "absent_before": 0}
-        change = "sum(delta(counted))" if sum_up and self._many(spot) else "delta(counted)"
+        change = "sum(delta(counted))" if sum_up and _many(spot) else "delta(counted)"
         named = {
             "name": f"{escaped(spot.name)} moves by {figure.text}",
             "expr": f"{change} == {figure.text}",
             "let": {"counted": bound},
         }
         return Claim(Heading.COUNTED, named, severity="critical")
-
-    def _many(self, spot: Spot) -> bool:
-        return not spot.metric or any(len(spot.looks[i]) > 1 for i in self.evidence.final)
 
     def _is_counter(self, spot: Spot) -> bool:
         if spot.metric and spot.type in ("counter", "histogram", "summary"):
@@ -464,6 +508,33 @@ def place_of(spot: Spot) -> dict[str, str]:
     return {"metric" if spot.metric else "path": escaped(spot.path)}
 
 
+def _told_apart(spot: Spot) -> Iterator[tuple[str, str, Spot]]:
+    """Yield what tells requests apart, a label or the key of an object, its values and parts."""
+    if not spot.several:
+        yield " ".join(spot.within[-1:]), spot.name, spot
+        return
+    pairs = dict.fromkeys(pair for look in spot.looks for path in look for pair in _labels(path))
+    for label, value in pairs if spot.metric else ():
+        looks: list[Look] = [
+            {path: v for path, v in look.items() if (label, value) in _labels(path)}
+            for look in spot.looks
+        ]
+        path = series(spot.name, {label: value})
+        yield label, value, replace(spot, path=path, looks=looks)
+
+
+def _labels(path: str) -> list[tuple[str, str]]:
+    return _LABEL.findall(path)
+
+
+def _many(spot: Spot) -> bool:
+    """Say whether it is several values, or will be: a reason is shown once it was one."""
+    if not spot.metric or any(len(look) > 1 for look in spot.looks):
+        return True
+    labels = {label for look in spot.looks for path in look for label, _ in _labels(path)}
+    return any(words.is_reason(label) or words.is_outcome(label) for label in labels)
+
+
 def _change_at(spot: Spot, path: str, load: Load) -> float | None:
     before, after = spot.looks[load.before].get(path, 0), spot.looks[load.after].get(path)
     return after - before if is_number(before) and is_number(after) else None
@@ -487,8 +558,7 @@ def _change(spot: Spot, wanted: dict[str, Any], kind: Mapping[str, Any]) -> dict
 def _measured(
     wanted: Mapping[str, Any], spot: Spot, *, sum_up: bool, born: bool = False
 ) -> dict[str, Any]:
-    several = sum_up and (not spot.metric or any(len(look) > 1 for look in spot.looks))
-    asks: dict[str, Any] = {"sum": wanted} if several else dict(wanted)
+    asks: dict[str, Any] = {"sum": wanted} if sum_up and _many(spot) else dict(wanted)
     return {"delta": {**asks, "absent_before": 0} if born else asks}
 
 

@@ -212,6 +212,31 @@ def is_identity(name: str, holder: str) -> bool:
     return bool(found & _IDENTITIES) and found - _IDENTITIES <= own
 
 
+_REASONS = _set("reason reasons finish finished")
+_OUTCOMES = _set("status statuses outcome outcomes result results code codes")
+_GOOD = _set("ok success succeeded successful completed 200 2xx")
+
+
+def is_reason(label: str) -> bool:
+    """Say whether a label or an object tells why answers ended."""
+    return bool(words(label) & _REASONS)
+
+
+def is_outcome(label: str) -> bool:
+    """Say whether a label or an object tells how requests went."""
+    return bool(words(label) & _OUTCOMES)
+
+
+def is_good(value: str) -> bool:
+    """Say whether an outcome is a good one."""
+    return value.lower() in _GOOD
+
+
+def is_failure(value: str) -> bool:
+    """Say whether an outcome is a bad one."""
+    return bool(words(value) & _FAILURES)
+
+
 def is_runtime(name: str) -> bool:
     """Say whether a Prometheus metric is one of those that client libraries add by themselves."""
     return _RUNTIME.match(name) is not None
