@@ -41,6 +41,9 @@ def on_engine(*commands, engine=None, more=MappingProxyType({})):
         async with serving(engine or Engine(), more) as server:
             done = []
             for command in commands:
+                if callable(command):
+                    command()
+                    continue
                 words_ = [str(word).replace("URL", server.url) for word in command]
                 done.append(await asyncio.to_thread(validator, *words_))
             return done
@@ -154,6 +157,34 @@ def test_a_draft_fails_on_a_server_that_does_not_count(engine_spec):
     (done,) = on_engine(call, engine=Engine(counts=False))
     assert done.returncode == 1
     assert "unchanged while 5 requests succeeded" in done.stdout
+
+
+OTHER_LOADS = [
+    {"longer": 7, "reason": "length", "repeated": 3, "delay": 0.005},
+    {"longer": 0, "repeated": 2, "delay": 0.2},
+]
+
+
+@pytest.mark.parametrize("other", OTHER_LOADS, ids=["longer answers", "slower answers"])
+@pytest.mark.parametrize("repeated", [0, 2], ids=["nothing cached", "some cached"])
+def test_a_draft_holds_of_another_load_of_a_truthful_server(tmp_path, other, repeated):
+    """Nothing that is asserted was true by chance of the loads that it was drafted from."""
+    engine, file = Engine(repeated=repeated), tmp_path / "spec.yaml"
+
+    def serve_otherwise():
+        for name, value in other.items():
+            setattr(engine, name, value)
+
+    pages = [f"URL{page}" for page in (*PAGES, "/v2/books")]
+    load = ["--requests", 13, "--set", "load.concurrency=3", "--set", "load.max_tokens=9"]
+    drafted_, run = on_engine(
+        ["init", *pages, "--load", 5, "--model", MODEL, "-o", file],
+        serve_otherwise,
+        ["run", file, *load, "--set", "load.prompts=[Say why]", "--fail-on", "warning"],
+        engine=engine,
+    )
+    assert drafted_.returncode == 0, drafted_.stderr
+    assert run.returncode == 0, run.stdout
 
 
 def test_a_draft_without_a_load_holds_and_only_suggests_counters(tmp_path):

@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from hostile_http import Hostile, Script, hostile, raw, reply
 from hostile_llm import DONE, ROLE, delta, stream
@@ -36,12 +38,30 @@ class Engine:
     completion: int = 0
     running: int = 0
     began: float = field(default_factory=time.time)
+    delay: float = 0.03
+    """How long an answer takes; long enough for a sample of the pages to see it."""
+    longer: int = 0
+    """By how many tokens answers are longer than at first."""
+    reason: str = "stop"
+    """Why answers end."""
+    repeated: int = 0
+    """Of how many requests each last one asks what was asked before; 0 for none."""
+    reasons: Counter[str] = field(default_factory=Counter)
+    took: list[float] = field(default_factory=list)
+    """Milliseconds of each answer."""
+    sizes: list[int] = field(default_factory=list)
+    """Tokens of each answer."""
+    hits: int = 0
 
-    def served(self, prompt: int, completion: int) -> None:
+    def served(self, prompt: int, completion: int, took: float = 0.0) -> None:
         if self.counts:
             self.ok += 1
             self.prompt += prompt
             self.completion += completion
+            self.reasons[self.reason] += 1
+            self.took.append(took)
+            self.sizes.append(completion)
+            self.hits += bool(self.repeated) and self.ok % self.repeated == 0
 
     def prometheus(self, *, openmetrics: bool = False) -> str:
         labels = f'engine="0",model_name="{MODEL}"'
@@ -74,7 +94,8 @@ class Engine:
             f"# HELP vllm:request_success{end} Requests by the reason that ended them.",
             f"# TYPE vllm:request_success{end} counter",
         ]
-        for reason, count in (("abort", 0), ("length", 0), ("stop", self.ok)):
+        for reason in ("abort", "length", "stop"):
+            count = self.reasons[reason]
             both = f'engine="0",finished_reason="{reason}",model_name="{MODEL}"'
             lines.append(f"vllm:request_success_total{{{both}}} {count}.0")
         lines += self._histogram(
@@ -132,6 +153,50 @@ class Engine:
             "errors": [],
         }
 
+    def books(self) -> object:
+        """What was served, in shapes of which any may be the one that a server has."""
+        took = sorted(self.took) or [0.0]
+        rate = self.hits / self.ok if self.ok else 0.0
+        bounds = (10, 20, 35, 50, 100, "+Inf")
+        edges = (4, 5, 8, 16)
+        below = [sum(size <= edge for size in self.sizes) for edge in edges] + [len(self.sizes)]
+        first = sum(serial % 3 == 0 for serial in range(self.ok))
+        return {
+            "ts": time.time(),
+            "uptime_s": int(self.uptime()),
+            "requests": {"ok": self.ok, "bad": 0, "embeddings": 0},
+            "finish_reasons": {"stop": self.reasons["stop"], "length": self.reasons["length"]},
+            "latency": {
+                "count": len(self.took),
+                "sum_ms": sum(self.took),
+                "min_ms": took[0],
+                "avg_ms": sum(took) / len(took),
+                "p50_ms": took[len(took) // 2],
+                "p95_ms": took[int(len(took) * 0.95)],
+                "max_ms": took[-1],
+                "buckets": [
+                    {"le": b, "count": sum(t <= float(b) for t in self.took)} for b in bounds
+                ],
+            },
+            "answers": {
+                "bounds": edges,
+                "counts": [below[0], *(b - a for a, b in pairwise(below))],
+            },
+            "by_size_histogram": {str(size): n for size, n in Counter(self.sizes).items()},
+            "cache": {
+                "hits": self.hits,
+                "misses": self.ok - self.hits,
+                "hit_rate": round(rate, 3),
+            },
+            "ratio_in_out": self.prompt / self.completion if self.completion else 0.0,
+            "busyRatio": float(self.running > 0),
+            "workers": [
+                {"id": i, "served": n, "state": "idle"}
+                for i, n in enumerate((first, self.ok - first))
+            ],
+            "lastErr": None,
+        }
+
     def uptime(self) -> float:
         return time.time() - self.began
 
@@ -152,19 +217,20 @@ def chat(engine: Engine) -> Script:
     async def script(writer: asyncio.StreamWriter) -> None:
         engine.running += 1
         serial = engine.running + engine.ok
-        prompt, completion = 11 + serial % 3, 4 + serial % 2
-        await asyncio.sleep(0.03)  # long enough for a sample of the pages to see it
+        prompt, completion = 11 + serial % 3, 4 + serial % 2 + engine.longer
+        began = time.monotonic()
+        await asyncio.sleep(engine.delay)
         usage = {"prompt_tokens": prompt, "completion_tokens": completion}
         usage["total_tokens"] = prompt + completion
         body = stream(
             ROLE,
             *(delta("x ") for _ in range(completion)),
-            delta(finish="stop"),
+            delta(finish=engine.reason),
             {"choices": [], "usage": usage},
             DONE,
         )
         engine.running -= 1
-        engine.served(prompt, completion)
+        engine.served(prompt, completion, 1000 * (time.monotonic() - began))
         await raw(body, close=False)(writer)
 
     return script
@@ -179,6 +245,7 @@ async def serving(engine: Engine, more: Mapping[str, Script] = {}) -> AsyncItera
         "/openmetrics": page(OPENMETRICS, lambda: engine.prometheus(openmetrics=True)),
         "/v2/stats": page("application/json", lambda: json.dumps(engine.stats())),
         "/stats.csv": page("text/csv", engine.table),
+        "/v2/books": page("application/json", lambda: json.dumps(engine.books())),
     }
     async with hostile({**pages, **more}) as server:
         yield server
