@@ -241,6 +241,9 @@ PAIRS = [
     ({"lastErr": None}, {"lastErr": None}, 'type: "null"'),
     ({"lastErr": None}, {"lastErr": "full"}, 'type: ["null", string]'),
     ({"gone": 1}, {}, "did not hold: gone"),
+    ({"requests": {"ok": 9}}, {"requests": {"ok": 9}}, 'requests.ok, delta: {eq: "${load.ok}"}'),
+    ({"requests": {"bad": 0}}, {"requests": {"bad": 0}}, 'bad, delta: {eq: "${load.failed}"}'),
+    ({"hits": 9}, {"hits": 9}, "hits, delta: {gt: 0}"),
     ({"requests_total": 9}, {"requests_total": 9}, 'delta: {eq: "${load.ok}"}'),
 ]
 
@@ -254,7 +257,7 @@ def test_every_suggestion_is_a_line_of_a_spec(first, second, suggested):
     (line,) = [line.lstrip() for line in taken.splitlines() if suggested in line]
     assert line.startswith("- {")
     assert parse(taken) is not None
-    if "${load" not in taken:
+    if "delta" not in taken:
         assert all("did not hold" in line for line in wrong(taken, recordings))
 
 

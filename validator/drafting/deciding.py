@@ -302,7 +302,7 @@ class Decider:
             yield from claims
         elif not self.evidence.loads and self._looks_counted(spot):
             yield self._kind(spot)
-            wanted = _change(spot, words.counted(spot.name), {})
+            wanted = _change(spot, words.counted(_full_name(spot)), {})
             remark = "a counter, by its name; needs a load"
             yield Claim(Heading.SUGGESTED, place, wanted, remark=remark)
         elif self._lasts(spot) and self._positive(spot):
@@ -369,12 +369,11 @@ class Decider:
         return integral and not moving and not measured and bool(about & words.CONFIGURED)
 
     def _may_count(self, spot: Spot) -> bool:
-        named = words.words(spot.name)
+        named = words.words(_full_name(spot))
         integral = all(isinstance(value, int) for value in spot.values)
         quiet = not (named & words.IN_FLIGHT or named & words.CONFIGURED - {"num"})
-        return (
-            integral and quiet and bool(named & words.COUNTS) and not spot.name.endswith("_bucket")
-        )
+        counts = bool(named & words.COUNTS) and not spot.name.endswith("_bucket")
+        return integral and quiet and counts
 
     def _kind(self, spot: Spot) -> Claim:
         return Claim(Heading.KINDS, place_of(spot), self._type(spot) or {"type": "number"})
@@ -533,6 +532,11 @@ def _many(spot: Spot) -> bool:
         return True
     labels = {label for look in spot.looks for path in look for label, _ in _labels(path)}
     return any(words.is_reason(label) or words.is_outcome(label) for label in labels)
+
+
+def _full_name(spot: Spot) -> str:
+    """Return the name with that of the object it is in: `requests ok`."""
+    return " ".join((*spot.within[-1:], spot.name))
 
 
 def _change_at(spot: Spot, path: str, load: Load) -> float | None:

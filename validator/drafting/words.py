@@ -40,7 +40,7 @@ DURATIONS = _set(
     "latency duration ttft itl tpot ttfc seconds secs ms milliseconds elapsed time delay"
 )
 _INSTANTS = _set(
-    "timestamp created updated started start last first time now at date since uptime age"
+    "timestamp ts epoch created updated started start last first time now at date since uptime age"
 )
 _FAILURES = _set(
     "error errors fail fails failed failure failures bad ko nok unsuccessful rejected rejections"
@@ -106,6 +106,8 @@ def counted(name: str) -> dict[str, str | int]:
     found = words(name)
     if found & DURATIONS and not found & {"count"}:
         return {"gt": 0}  # a sum of times
+    if depends(name):
+        return {"gt": 0}
     if found & _FAILURES:
         return {"eq": "${load.failed}"}
     if "tokens" not in found:
