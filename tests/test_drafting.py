@@ -883,6 +883,28 @@ def test_a_draft_of_any_page_lints_clean_and_holds(first, data):
     assert text.encode("utf-8")
 
 
+NUMBERS = st.integers(0, 9) | st.floats(0, 9)
+BUCKETS = st.lists(
+    st.fixed_dictionaries({"le": NUMBERS | st.just("+Inf"), "count": st.integers(0, 9)})
+)
+MOVED = st.dictionaries(
+    KEYS
+    | st.sampled_from(["hits", "misses", "hit_rate", "lookups", "uptime_s", "sum_ms", "count"]),
+    NUMBERS | BUCKETS | st.dictionaries(st.sampled_from(["1", "2", "+Inf"]), st.integers(0, 9)),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(MOVED, min_size=4, max_size=4))
+def test_a_draft_of_any_page_that_loads_moved_lints_clean_and_holds(pages):
+    recordings = [loaded(pages[0], pages[1], 4), loaded(pages[2], pages[3], 5)]
+    text = draft_of(recordings)
+    assert wrong(text, recordings) == []
+    assert parse(uncommented(text), overrides=Overrides(environment={})) is not None
+
+
 ODD_METRICS = """# TYPE my.metric gauge
 {"my.metric"} 3
 {"my.metric","odd label"="a"} 4
