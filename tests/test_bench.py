@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -16,11 +17,12 @@ from pathlib import Path
 import pytest
 from command_line import COMMAND, environment, validator
 from demo_process import ROOT, demo
+from hostile_llm import GOOD, Act, HostileLLM
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from validator import cli
+from validator import cli, parse
 from validator.benchmark import ladder as ladders
 from validator.benchmark.doubts import client_bound, doubts
 from validator.benchmark.findings import Findings
@@ -30,9 +32,10 @@ from validator.benchmark.records import METRICS, Axis, Bench, Level, spread
 from validator.benchmark.reports import markdown, table
 from validator.benchmark.saved import document, read, written
 from validator.benchmark.showing import lines
-from validator.benchmark.sweep import hopeless
+from validator.benchmark.sweep import hopeless, sweep
 from validator.benchmark.versus import SAMPLES, Verdict, compare, judged
 from validator.errors import UsageError
+from validator.executors.processes import Processes
 from validator.pacing import Arrivals, Stages
 from validator.plan import LoadPlan, Think, Warmup
 from validator.schema import bench_schema
@@ -602,6 +605,23 @@ def test_several_processes_send_a_sweep(url):
     assert done.returncode == 0, done.stderr
     (level,) = json.loads(done.stdout)["levels"]
     assert [(run["ok"], run["client"]["processes"]) for run in level["runs"]] == [(4, 2)]
+
+
+def test_no_level_asks_what_one_before_it_asked():
+    prompts = [f"p{n}" for n in range(20_000)]
+    text = f"load: {{model: m, timeout: 400ms, duration: 300ms, prompts: {json.dumps(prompts)}}}"
+
+    async def main():
+        # Of two processes one gets no further than its first request, and the other far.
+        async with HostileLLM({"p1": (Act.HANG,)}, (GOOD,)) as target:
+            asked = parse(f"version: 1\ntarget: {{url: '{target.url}'}}\n{text}", "s.yaml")
+            levels = Ladder(Axis.CONCURRENCY, (2, 3))
+            await sweep(asked, asked.loads[0], levels, executor=Processes(2))
+            return [request.prompt for request in target.requests]
+
+    sent = asyncio.run(main())
+    assert {"p0", "p1", "p2"} <= {*sent}
+    assert len(sent) == len({*sent})
 
 
 def test_a_rate_is_swept(url):

@@ -115,7 +115,8 @@ class _Climb:
             collector=collector,
             executor=self.executor,
         )
-        self.first += collector.count
+        if collector.last is not None:  # of several shares, not all get equally far
+            self.first = collector.last + 1
         found = ledger(result)
         self.seen.ledgers.setdefault(level, []).append(found)
         return found

@@ -48,6 +48,8 @@ class Collector:
     """What came after the first `KEPT` exchanges."""
     in_flight: int = 0
     in_flight_max: int = 0
+    last: int | None = None
+    """The greatest index of a request that has ended."""
     count: int = 0
     failed: int = 0
     failed_in_a_row: int = 0
@@ -75,7 +77,7 @@ class Collector:
 
     def keep(self, exchange: Exchange) -> None:
         """Keep a finished exchange."""
-        self._count(exchange.outcome)
+        self._count(exchange.index, exchange.outcome)
         if len(self.exchanges) < KEPT:
             self.exchanges.append(exchange)
             return
@@ -91,11 +93,15 @@ class Collector:
             for exchange in exchanges:
                 self.keep(exchange)
             return
-        for outcome in exchanges.column("outcome"):
-            self._count(outcome)
+        for index, outcome in zip(
+            exchanges.column("index"), exchanges.column("outcome"), strict=True
+        ):
+            self._count(index, outcome)
         self.exchanges.extend(exchanges)
 
-    def _count(self, outcome: str) -> None:
+    def _count(self, index: int, outcome: str) -> None:
+        if self.last is None or index > self.last:
+            self.last = index
         if outcome == OK:
             self.failed_in_a_row = 0
         elif outcome != CANCELLED:
