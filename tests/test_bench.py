@@ -290,6 +290,25 @@ def test_what_few_samples_or_a_late_client_show_is_undecided():
     assert not compare(many, late, 0.05).worse
 
 
+@pytest.mark.parametrize("name", ["ttft_ms", "itl_ms", "tpot_ms", "latency_ms"])
+@pytest.mark.parametrize(
+    "quantile, moved, verdict",
+    [
+        ("p50", 0.08, "undecided"), ("p50", 0.2, "worse"), ("p50", -0.08, "undecided"),
+        ("p50", -0.2, "better"), ("p99", 0.2, "undecided"), ("p99", 0.4, "worse"),
+    ],
+)  # fmt: skip
+def test_what_is_less_than_the_clients_lag_is_undecided(name, quantile, moved, verdict):
+    client = {"cpu_share": 0.1, "lag_ms": {"p50": 0.15, "p99": 0.3, "max": 1}}
+    was = {"count": 200, "mean": 1.2, "p50": 1.2, "p99": 1.3}
+    now = {**was, quantile: was[quantile] + moved}
+    before, after = (
+        bench_of({4: [run_of(9, 100, client=one, **{name: times})]})
+        for one, times in ((run_of(9, 100)["client"], was), (client, now))
+    )
+    assert verdicts(compare(before, after, 0.05))[f"{name}.{quantile}"] == verdict
+
+
 def test_what_a_lost_share_of_a_load_hides_is_undecided():
     client = {"processes": 2, "lost": ["process 2 was lost (it died): 10 requests"]}
     whole, part = (bench_of({4: [run_of(n, 400 / n, **more)]}) for n, more in (

@@ -84,8 +84,8 @@ def compare(earlier: Bench, later: Bench, tolerance: float) -> Comparison:
     more than the noise, *and* every run of the one sweep is on the same side of every run of the
     other. If nothing had changed, k runs against k would be apart like that, on the bad side, once
     in C(2k, k) times: the smallest p-value of the rank-sum test (Mann and Whitney 1947), 1/20 for
-    three runs. Of too few samples for its percentile, and of a client that was the bottleneck, a
-    difference is undecided.
+    three runs. Of too few samples for its percentile, of a client that was the bottleneck, and of
+    less than the lag of its event loop, a difference is undecided.
     """
     if earlier.axis is not later.axis:
         axes = f"one sweeps {earlier.axis.value}, the other {later.axis.value}"
@@ -115,17 +115,14 @@ def _change(metric: Metric, earlier: Level, later: Level, tolerance: float) -> C
         return None
     verdict = judged(was, now, tolerance, more_is_better=metric.more_is_better)
     reason = ""
-    if verdict in (Verdict.BETTER, Verdict.WORSE) and (reason := _unsure(metric, earlier, later)):
-        verdict = Verdict.UNDECIDED
-    return Change(
-        earlier.at,
-        metric,
-        verdict,
-        statistics.median(was) if was else None,
-        statistics.median(now) if now else None,
-        noise(was, now),
-        reason,
-    )
+    before = statistics.median(was) if was else None
+    after = statistics.median(now) if now else None
+    if verdict in (Verdict.BETTER, Verdict.WORSE):
+        assert before is not None
+        assert after is not None
+        if reason := _unsure(metric, abs(after - before), earlier, later):
+            verdict = Verdict.UNDECIDED
+    return Change(earlier.at, metric, verdict, before, after, noise(was, now), reason)
 
 
 def noise(was: Sequence[float], now: Sequence[float]) -> float | None:
@@ -133,8 +130,8 @@ def noise(was: Sequence[float], now: Sequence[float]) -> float | None:
     return max((s for s in (spread(was), spread(now)) if s is not None), default=None)
 
 
-def _unsure(metric: Metric, *levels: Level) -> str:
-    """Say why a difference means nothing; nothing if it may."""
+def _unsure(metric: Metric, difference: float, *levels: Level) -> str:
+    """Say why a *difference* means nothing; nothing if it may."""
     ledgers = [ledger for level in levels for ledger in level.ledgers]
     if any(map(lost_shares, ledgers)):
         return "shares lost"
@@ -143,6 +140,9 @@ def _unsure(metric: Metric, *levels: Level) -> str:
     name, _, quantile = metric.path.partition(".")
     if quantile == "p99" and any((figure(one, f"{name}.count") or 0) < SAMPLES for one in ledgers):
         return "few samples"
+    lags = [figure(one, f"client.lag_ms.{quantile}") or 0.0 for one in ledgers]
+    if name.endswith("_ms") and difference <= max(lags):
+        return "within lag"
     return ""
 
 
