@@ -6,7 +6,7 @@ import math
 import random
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 FIGURES = ("mean", "min", "max", *QUANTILES)
@@ -14,7 +14,8 @@ FIGURES = ("mean", "min", "max", *QUANTILES)
 SORTED = 1_000_000
 """More samples than these are not sorted at once: as objects, each would take 32 bytes."""
 SKETCH_ERROR = 0.001
-"""By how much of its value a percentile may be off that was not taken of all samples."""
+"""By how much of its value a percentile may be off that was not taken of all samples: of the
+exact one, between the samples at the ranks below and above it."""
 _BLOCK = 4096
 _SAMPLED = 2**18
 _DEVIATIONS = 8
@@ -36,10 +37,14 @@ def percentile(ordered: Sequence[float], quantile: float) -> float:
     """
     if not ordered:
         raise ValueError("no values")
-    rank = (len(ordered) - 1) * quantile
+    return at_quantile(len(ordered), quantile, ordered.__getitem__)
+
+
+def at_quantile(count: int, quantile: float, at: Callable[[int], float]) -> float:
+    """Return the *quantile* of *count* values, of which *at* returns the one of a rank."""
+    rank = (count - 1) * quantile
     low = math.floor(rank)
-    high = math.ceil(rank)
-    return _between(ordered[low], ordered[high], rank - low)
+    return _between(at(low), at(math.ceil(rank)), rank - low)
 
 
 def _between(below: float, above: float, share: float) -> float:
