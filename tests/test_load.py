@@ -1,6 +1,7 @@
 """Success is judged by content, and each way to fail has its own class."""
 
 import asyncio
+import errno
 import gzip
 import json
 import os
@@ -24,9 +25,12 @@ from hostile_llm import (
     stream,
 )
 
+from validator import openfiles
 from validator.drivers import DRIVERS, Connection
 from validator.drivers.chat import Chat
 from validator.drivers.completion import Completion
+from validator.drivers.failures import classify
+from validator.executors.local import OTHER_FILES
 from validator.ledger import ledger
 from validator.load import Collector, LoadPlan, load
 
@@ -330,6 +334,44 @@ def test_nobody_listening_is_a_failure_to_connect():
     assert [e.outcome for e in result.exchanges] == ["connect", "connect"]
     assert "could not connect" in result.exchanges[0].detail
     assert result.exchanges[0].prepared is None
+
+
+@pytest.fixture
+def few_files():
+    """Have this process begin with a limit of 90 open files."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (90, hard))
+    yield resource
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("transport", ["fast", "openai"])
+def test_as_many_files_may_be_open_as_requests_are_in_flight(few_files, transport):
+    async def main():
+        async def all_there(server):
+            await server.arrived(100)
+
+        async with HostileLLM({}, (all_there, GOOD)) as server:
+            return await load(LoadPlan(chat(server.url, transport=transport), 100, 100))
+
+    result = asyncio.run(main())
+    assert [e.outcome for e in result.exchanges] == ["ok"] * 100
+    assert few_files.getrlimit(few_files.RLIMIT_NOFILE)[0] == 100 + OTHER_FILES
+
+
+def test_too_many_open_files_are_our_own_limit_and_it_says_which():
+    said = {}
+    for name in ("EMFILE", "ENFILE"):
+        number = getattr(errno, name)
+        outer = RuntimeError("wrapped")
+        outer.__cause__ = OSError(number, os.strerror(number))
+        outcome, said[name] = classify(outer, answered=False, content=False)
+        assert outcome == "client_error"
+        assert len(said[name]) <= 300
+    assert f"may have {openfiles.limit()} files open" in said["EMFILE"]
+    assert "raise `ulimit -n`" in said["EMFILE"]
+    assert "fs.file-max" in said["ENFILE"]
 
 
 @pytest.mark.parametrize(

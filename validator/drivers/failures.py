@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
+from validator import openfiles
 from validator.values import Json, brief
 
 DETAIL: Final = 300
@@ -28,8 +29,6 @@ CLASSES: Final = {
     "EndOfStream": "reset",
     "SSLError": "connect",
 }
-OUR_LIMITS: Final = (errno.EMFILE, errno.ENFILE)
-"""What the system says when this process, or this machine, has too many files open."""
 PEER_CLOSED: Final = ("disconnected", "closed")
 """In the text of a RemoteProtocolError: the peer left, rather than sent something unreadable."""
 
@@ -49,8 +48,8 @@ def classify(failure: BaseException, *, answered: bool, content: bool) -> tuple[
     *answered* says whether response headers had arrived, *content* whether any content had.
     """
     for error in _chain(failure):
-        if isinstance(error, OSError) and error.errno in OUR_LIMITS:
-            return "client_error", describe(error)  # ours, and not the server's fault
+        if isinstance(error, OSError) and (limit := our_limit(error)):
+            return "client_error", f"{describe(error)}: {limit}"  # and not the server's fault
     for error in _chain(failure):
         if isinstance(error, ExchangeError):
             return error.outcome, error.detail
@@ -68,6 +67,19 @@ def classify(failure: BaseException, *, answered: bool, content: bool) -> tuple[
                 return CLASSES[name], describe(error)
     *_, root = _chain(failure)  # the wrappers only say that something went wrong
     return "client_error", describe(root)
+
+
+def our_limit(error: OSError) -> str:
+    """Say which limit of ours was in the way, and what to do; nothing if none was."""
+    match error.errno:
+        case errno.EMFILE:
+            return (
+                f"this process may have {openfiles.limit()} files open, and each request in flight "
+                "is one: raise `ulimit -n` where it is started, or lower concurrency"
+            )
+        case errno.ENFILE:
+            return "this machine has as many files open as it may: raise its fs.file-max"
+    return ""
 
 
 def describe(failure: BaseException) -> str:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from validator import openfiles
 from validator.columns import Columns
 from validator.drivers.base import Sender
 from validator.plan import LoadPlan, Share
@@ -21,6 +22,8 @@ KEPT: Final = 1_000_000
 """Exchanges that are kept whole; of more than these, only the sums."""
 LAG_EVERY: Final = 0.01
 """Seconds between two looks at how late the event loop wakes up."""
+OTHER_FILES: Final = 256
+"""Files that a process has open beside one for each request in flight, at most."""
 
 OnExchange: TypeAlias = Callable[[Exchange, int], None]
 """Told of each exchange as it ends, and how many are then in flight."""
@@ -146,6 +149,7 @@ async def run(  # noqa: PLR0913 - what to send, when to begin, and whom to tell
     found.slo = plan.slo
     width = len(share.among(plan.concurrency))
     assert width  # or its requests would never be sent
+    openfiles.allow(width + OTHER_FILES)
     began = time.perf_counter()
 
     def clock() -> float:

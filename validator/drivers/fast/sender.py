@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import Any
 
 from validator.drivers.base import Clock, Connection
-from validator.drivers.failures import OUR_LIMITS, ExchangeError, describe
+from validator.drivers.failures import ExchangeError, describe, our_limit
 from validator.drivers.fast.events import events_of
 from validator.drivers.fast.links import Origin
 from validator.drivers.fast.pool import Pool
@@ -121,7 +121,7 @@ class FastSender(Timed[FastRequest]):
         except (OSError, ssl.SSLError) as failure:
             if isinstance(failure, TimeoutError) and failure.errno != errno.ETIMEDOUT:
                 raise  # the bound of the exchange, not the system's
-            if failure.errno in OUR_LIMITS:
+            if our_limit(failure):
                 raise
             raise ExchangeError("connect", f"could not connect: {describe(failure)}") from failure
 
