@@ -213,6 +213,15 @@ load:
   {model: m, requests: 6, concurrency: 2, prompts: [a], assert: [{path: $.success_rate, ge: 0.1}]}
 """
 
+TOTALS = """
+  counts:
+    get: /metrics
+    assert:
+      - {path: $.total, name: counted, delta: {eq: "${load.ok}"}}
+      - {name: related, expr: delta(total) == load.ok, let: {total: $.total}}
+"""
+PATIENT = "settle: {within: 2m, every: 50ms, stable_for: 100ms}"
+
 
 def test_with_a_part_lost_nothing_about_the_ledger_is_decided(started):
     async def strike(writer):
@@ -222,15 +231,19 @@ def test_with_a_part_lost_nothing_about_the_ledger_is_decided(started):
 
     async def main():
         async with scripted(Books(), {CHAT: strike}) as server:
-            return await run_async(spec(server.url, load=ASKING), executor=Processes(2))
+            # Nor does settling wait for it, or this would take its whole two minutes.
+            asked = spec(server.url, TOTALS, load=ASKING, settle=PATIENT)
+            return await run_async(asked, executor=Processes(2))
 
     found = asyncio.run(asyncio.wait_for(main(), 60))
     assert found.exit_code == 1
     first = found.verdicts[0]
     assert (first.name, first.status, first.section) == ("complete", Status.ERROR, "load")
     assert "process 1 of 2 was lost (killed by SIGKILL)" in first.note
+    assert found.settled.waiting_for == ()
+    assert "settling waits for nothing that compares with its ledger" in " ".join(found.remarks)
     found = {v.name: v for v in found.verdicts[1:]}
-    for name in ("success_rate", "counted"):
+    for name in ("success_rate", "counted", "related"):
         assert found[name].status is Status.ERROR
         assert "process 1 of 2 was lost" in found[name].note
     assert found["reachable"].status is Status.PASS

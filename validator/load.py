@@ -34,6 +34,8 @@ def remarks(plan: LoadPlan, result: LoadResult) -> Iterator[str]:
         )
     if result.unsent:
         yield f"{result.unsent} requests were due and not sent before the load's duration was over"
+    if result.lost:
+        yield "part of the load was lost: settling waits for nothing that compares with its ledger"
 
 
 async def load(

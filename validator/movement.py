@@ -7,8 +7,9 @@ from datetime import date
 
 from validator.evaluate import Judge
 from validator.judgement import asks_change
+from validator.ledger import lost
 from validator.measures.base import Reach
-from validator.query import Query
+from validator.query import Query, compiled
 from validator.records.observation import Snapshot
 from validator.records.recording import Round
 from validator.selector import Selector
@@ -105,26 +106,35 @@ def _holds_of_more(condition: Condition) -> bool:
 def held(spec: Spec, assertions: Iterable[Assertion], rounds: Sequence[Round], today: date) -> bool:
     """Say whether *assertions* hold with what was seen so far; announced failures need not.
 
-    Nor need those that compare with a load still to come: no waiting makes them true.
+    Nor need those that compare with a load still to come, or with one of which a part was lost: no
+    waiting makes them true.
     """
     seen = views(rounds)
     judges = {load: Judge(spec, view, today) for load, view in seen.items()}
     to_come = {plan.name for plan in spec.loads} - seen.keys()
+
+    def in_vain(assertion: Assertion) -> bool:
+        ledger = judges[assertion.about.load].view.ledger
+        queries = _asked_of_loads(assertion)
+        return any(
+            (query.keys and query.keys[0] in to_come) or lost(ledger, query) for query in queries
+        )
+
     return not any(
         judges[a.about.load].about(a).bad
         for a in assertions
-        if a.about.xfail is None and not a.about.skip and not _named_loads(a) & to_come
+        if a.about.xfail is None and not a.about.skip and not in_vain(a)
     )
 
 
-def _named_loads(assertion: Assertion) -> set[str]:
-    """Return the first words after `load` of what *assertion* refers to."""
+def _asked_of_loads(assertion: Assertion) -> list[Query]:
+    """Return what *assertion* asks the ledgers for."""
     match assertion:
         case PathAssertion(condition=condition):
-            queries = [query for r in references(condition) for query in r.queries]
-            return {str(query.keys[0]) for query in queries if query.keys}
+            return [query for r in references(condition) for query in r.queries]
         case ExprAssertion(expression=expression):
-            return {t.text.split(".")[1] for t in expression.terms if t.name == "load"}
+            asked = [t.text.removeprefix("load") for t in expression.terms if t.name == "load"]
+            return [compiled(f"${text}") for text in asked]
 
 
 def _asked_for_change(assertion: Assertion) -> set[str]:
