@@ -1,6 +1,7 @@
 """A load from several processes is the load from one, and a process lost is a part lost."""
 
 import asyncio
+import math
 import os
 import signal
 import subprocess
@@ -18,15 +19,17 @@ from hypothesis import strategies as st
 from scripted_server import CHAT, Books, chat, scripted, spec
 
 from validator import Status, run_async
+from validator.columns import Columns
 from validator.drivers import Connection
 from validator.drivers.chat import Chat
 from validator.errors import UsageError
 from validator.executors import joining, processes
-from validator.executors.local import Collector
+from validator.executors.local import Collector, Count
 from validator.executors.processes import Processes
 from validator.ledger import ledger
 from validator.load import load
-from validator.plan import AbortOn, LoadPlan
+from validator.plan import AbortOn, LoadPlan, Share
+from validator.records.load import Exchange
 
 KEY = "sk-very-secret-indeed"
 
@@ -177,6 +180,105 @@ def test_a_hopeless_load_is_given_up_by_all_its_processes(started):
     assert {e.index % 2 for e in result.exchanges} == {0, 1}
     assert result.lost == ()
     assert all(map(gone, started))
+
+
+@pytest.mark.parametrize(
+    "limits, most, why",
+    [
+        (AbortOn(failed=10), 13, "requests failed"),
+        (AbortOn(consecutive=10), 13, "10 requests in a row failed"),
+        (AbortOn(share=0.5, after=20), 23, "20 of 20 requests failed, 100 %"),
+    ],
+)
+def test_one_process_gives_up_as_soon_as_one_loop_does(limits, most, why):
+    async def main():
+        async with HostileLLM({}, (Act.CLOSE,)) as server:
+            hopeless = replace(plan(server.url, 100_000, 4), abort_on=limits)
+            return await load(hopeless, executor=Processes(1))
+
+    result = asyncio.run(asyncio.wait_for(main(), 60))
+    assert result.aborted.endswith(why)
+    assert len(result.exchanges) <= most
+
+
+def test_no_process_alone_exceeds_the_failures_that_all_may_have():
+    async def main():
+        async with HostileLLM({}, (Act.CLOSE,)) as server:
+            hopeless = replace(plan(server.url, 100_000, 4), abort_on=AbortOn(failed=10))
+            return await load(hopeless, executor=Processes(2))
+
+    result = asyncio.run(asyncio.wait_for(main(), 60))
+    assert result.aborted
+    assert len(result.exchanges) <= 2 * (10 + 1)
+
+
+@pytest.mark.parametrize("limits", [AbortOn(consecutive=30), AbortOn(share=0.7, after=30)])
+def test_a_share_that_fails_alone_does_not_end_a_load_that_is_well(limits):
+    async def main():
+        both = asyncio.Barrier(2)
+
+        async def together(_):
+            await both.wait()
+
+        # All that the first process sends fails, and nothing that the second does, by turns.
+        async with HostileLLM({"a": (together, Act.CLOSE)}, (together, GOOD)) as server:
+            load_plan = replace(plan(server.url, 1_000, 2), abort_on=limits)
+            return await load(load_plan, executor=Processes(2))
+
+    result = asyncio.run(asyncio.wait_for(main(), 60))
+    assert result.aborted == ""
+    assert len(result.exchanges) == 1_000
+
+
+def ended(*exchanges):
+    """Return the exchanges that ended at these instants, and how."""
+    return Columns(
+        Exchange, (Exchange(n, "m", 0.0, 0.0, done, how) for n, (done, how) in enumerate(exchanges))
+    )
+
+
+def hope_of(limits, count):
+    parts = [joining.Part(f"process {n + 1}", Share(n, count)) for n in range(count)]
+    whole = replace(plan("http://127.0.0.1:1", 100, count), abort_on=limits)
+    return joining.Hope(whole, Collector(), parts)
+
+
+def test_failures_are_counted_as_they_happened_whoever_tells_first():
+    hope = hope_of(AbortOn(consecutive=3), 2)
+    bad, well = hope.parts
+    hope.take(bad, ended(*((n, "reset") for n in range(9))), 9.0)
+    assert hope.found.aborted == ""  # what the other one did meanwhile nobody knows yet
+    hope.take(well, ended(*((n + 0.5, "ok") for n in range(5))), 5.0)
+    assert hope.found.aborted == ""
+    hope.reaches(well, math.inf)
+    assert hope.found.aborted == "3 requests in a row failed"
+    assert hope.found.counted.ended == 14
+
+
+def test_so_many_failures_are_enough_whatever_is_not_known_yet():
+    hope = hope_of(AbortOn(failed=3), 2)
+    hope.take(hope.parts[0], ended(*[(1.0, "reset")] * 3), 1.0)
+    assert hope.found.aborted == "3 of 3 requests failed"
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.booleans()), max_size=40),
+    st.integers(1, 6),
+    st.permutations(range(3)),
+)
+def test_three_workers_give_up_where_one_would_have(happened, limit, order):
+    alone = Count()
+    reasons = []
+    for _, failed in happened:
+        alone.add("reset" if failed else "ok")
+        reasons.append(alone.failed_in_a_row >= limit)
+    hope = hope_of(AbortOn(consecutive=limit), 3)
+    for worker in order:
+        mine = [
+            (n, "reset" if bad else "ok") for n, (who, bad) in enumerate(happened) if who == worker
+        ]
+        hope.take(hope.parts[worker], ended(*mine), math.inf)
+    assert bool(hope.found.aborted) == any(reasons)
 
 
 @dataclass(frozen=True, slots=True)

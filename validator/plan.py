@@ -114,12 +114,18 @@ class AbortOn:
 
     def reason(self, failed: int, ended: int, consecutive: int) -> str:
         """Return why to give up when so many have failed; nothing if there is hope."""
-        if self.failed is not None and failed >= self.failed:
-            return f"{failed} of {ended} requests failed"
+        if why := self.already(failed, ended):
+            return why
         if self.consecutive is not None and consecutive >= self.consecutive:
             return f"{consecutive} requests in a row failed"
         if self.share is not None and ended >= self.after and failed >= self.share * ended:
             return f"{failed} of {ended} requests failed, {100 * failed / ended:.3g} %"
+        return ""
+
+    def already(self, failed: int, ended: int) -> str:
+        """Return why to give up whatever else has ended, of which nobody knows here."""
+        if self.failed is not None and failed >= self.failed:
+            return f"{failed} of {ended} requests failed"
         return ""
 
 

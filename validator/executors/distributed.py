@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import re
 import time
 import uuid
@@ -29,6 +30,8 @@ CONNECT_WITHIN: Final = 10.0
 START_WITHIN: Final = 120.0
 """Seconds that all workers have to import what they need and to open their connections."""
 ASKED_EVERY: Final = 0.5
+ASKED_HASTILY: Final = 0.1
+"""The same when a load may be given up for what the answers of all tell."""
 SILENT_FOR: Final = 30.0
 """Seconds without an answer after which a worker counts as lost."""
 STOP_WITHIN: Final = 5.0
@@ -60,7 +63,7 @@ class Cluster:
                 await crew.work()
             finally:
                 await crew.stop()
-                joining.conclude(found, plan, [worker.part for worker in crew.workers])
+                joining.conclude(found, plan, crew.parts)
         return found.result()
 
 
@@ -136,6 +139,7 @@ class _Worker:
     result: asyncio.Future[Any]
     heard: float
     ready: bool = False
+    given_up: bool = False
     in_flight: int = 0
 
 
@@ -151,6 +155,9 @@ class _Crew:
         self._on_exchange = on_exchange
         self._name = f"validator-{uuid.uuid4().hex}"
         self.workers: list[_Worker] = []
+        self.parts: list[joining.Part] = []
+        self._hope = joining.Hope(plan, found, self.parts)
+        self._every = ASKED_EVERY if plan.abort_on is None else ASKED_HASTILY
         self._tasks: list[Any] = []
         self._followers: list[asyncio.Task[None]] = []
 
@@ -172,6 +179,7 @@ class _Crew:
             name = f"dask worker {share.number + 1} of {share.of} at {address}"
             result = asyncio.ensure_future(_awaited(task))
             part = joining.Part(name, share)
+            self.parts.append(part)
             self.workers.append(_Worker(address, part, result, time.monotonic()))
         late = time.monotonic() + START_WITHIN
         while not all(worker.ready for worker in self.workers):
@@ -223,19 +231,24 @@ class _Crew:
 
     async def _follow(self, worker: _Worker) -> None:
         """Take in what a worker has done, until it is over or lost."""
-        while not worker.result.done():
-            await asyncio.wait((worker.result,), timeout=ASKED_EVERY)
-            if worker.result.done():
-                break
-            batch = await self._ask(worker, remote.batch_from, len(worker.part.came))
-            if isinstance(batch, Batch):
-                if self._take(worker, batch):
-                    await asyncio.gather(*(self._ask(w, remote.give_up) for w in self.workers))
-            elif time.monotonic() - worker.heard > SILENT_FOR:
-                worker.part.lost = f"silent for {SILENT_FOR:g} s"
-                worker.result.cancel()
-                return
-        self._finish(worker)
+        try:
+            while not worker.result.done():
+                await asyncio.wait((worker.result,), timeout=self._every)
+                if worker.result.done():
+                    break
+                batch = await self._ask(worker, remote.batch_from, len(worker.part.came))
+                if isinstance(batch, Batch):
+                    self._take(worker, batch)
+                elif time.monotonic() - worker.heard > SILENT_FOR:
+                    worker.part.lost = f"silent for {SILENT_FOR:g} s"
+                    worker.result.cancel()
+                    return
+                if self._found.aborted and not worker.given_up:
+                    worker.given_up = True
+                    await self._ask(worker, remote.give_up)
+            self._finish(worker)
+        finally:
+            self._hope.reaches(worker.part, math.inf)  # nobody waits for what it has to tell
 
     def _finish(self, worker: _Worker) -> None:
         if worker.result.cancelled():
@@ -252,19 +265,16 @@ class _Crew:
         worker.part.cpu_share = outcome.cpu_share
         worker.part.held_back, worker.part.unsent = outcome.held_back, outcome.unsent
         worker.part.lost = outcome.failure or worker.part.lost
+        self._found.aborted = self._found.aborted or outcome.aborted
 
-    def _take(self, worker: _Worker, batch: Batch, *, known: int = 0) -> bool:
-        """Keep what has come, but for the first *known* exchanges, which had already.
-
-        Say whether the load has just become hopeless by it.
-        """
+    def _take(self, worker: _Worker, batch: Batch, *, known: int = 0) -> None:
+        """Keep what has come, but for the first *known* exchanges, which had already."""
         worker.in_flight = batch.in_flight
         worker.part.lags.extend(batch.lags)
         in_flight = sum(each.in_flight for each in self.workers)
         new = batch.exchanges[known:] if known else batch.exchanges
-        hopeless = joining.take(self._found, self._plan, worker.part, new)
+        self._hope.take(worker.part, new, batch.until)
         joining.tell(self._on_exchange, new, in_flight)
-        return hopeless
 
     async def _ask(self, worker: _Worker, function: Callable[..., Any], *arguments: Any) -> Any:
         """Return what a worker answers, or None if it does not."""

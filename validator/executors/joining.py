@@ -5,12 +5,13 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import Final
 
 from validator import stats
 from validator.columns import Columns
-from validator.executors.local import Collector, OnExchange, ignore
-from validator.plan import LoadPlan, Share
+from validator.executors.local import Collector, Count, OnExchange, ignore
+from validator.plan import AbortOn, LoadPlan, Share
 from validator.records.load import Exchange
 
 NAMED: Final = 6
@@ -25,6 +26,8 @@ class Part:
     share: Share
     came: array[int] = field(default_factory=lambda: array("q"))
     """The requests whose exchanges have come."""
+    until: float = 0.0
+    """Seconds from the beginning of the load: all that ended before has come."""
     lags: array[float] = field(default_factory=lambda: array("d"))
     cpu_share: float | None = None
     held_back: int = 0
@@ -33,18 +36,48 @@ class Part:
     """Why not all of it came, if so."""
 
 
-def take(found: Collector, plan: LoadPlan, part: Part, exchanges: Columns[Exchange]) -> bool:
-    """Keep exchanges of *part*; say whether the load has just become hopeless by them."""
-    part.came.extend(exchanges.column("index"))
-    limits = plan.abort_on
-    if limits is None or found.aborted:
-        found.keep_all(exchanges)
-        return False
-    for exchange in exchanges:
-        found.keep(exchange)
-        if not found.aborted:
-            found.aborted = limits.reason(found.failed, found.count, found.failed_in_a_row)
-    return bool(found.aborted)
+@dataclass(slots=True)
+class Hope:
+    """Whether there is any for a load that several workers send.
+
+    Their reports come in turns, and all requests of one of them may be of one kind. So failures are
+    counted in the order in which requests ended, as far as all workers have told of them.
+    """
+
+    plan: LoadPlan
+    found: Collector
+    parts: Sequence[Part]
+    _to_count: list[tuple[float, int, str]] = field(default_factory=list)
+    _counted: Count = field(default_factory=Count)
+
+    def take(self, part: Part, exchanges: Columns[Exchange], until: float) -> None:
+        """Keep exchanges of *part*, of which all have come that ended until then."""
+        part.came.extend(exchanges.column("index"))
+        self.found.keep_all(exchanges)
+        if self.plan.abort_on is not None:
+            for ended in zip(*map(exchanges.column, ("done", "index", "outcome")), strict=True):
+                heappush(self._to_count, ended)
+        self.reaches(part, until)
+
+    def reaches(self, part: Part, until: float) -> None:
+        """Know that all of *part* has come that ended until then."""
+        part.until = until
+        limits = self.plan.abort_on
+        if limits is not None and not self.found.aborted:
+            self.found.aborted = self._reason(limits)
+
+    def _reason(self, limits: AbortOn) -> str:
+        """Return why to give up; nothing if there is hope."""
+        if why := limits.already(self.found.counted.failed, self.found.counted.ended):
+            return why
+        known = min(part.until for part in self.parts)
+        while self._to_count and self._to_count[0][0] <= known:
+            _, _, outcome = heappop(self._to_count)
+            so_far = self._counted
+            so_far.add(outcome)
+            if why := limits.reason(so_far.failed, so_far.ended, so_far.failed_in_a_row):
+                return why
+        return ""
 
 
 def tell(on_exchange: OnExchange, exchanges: Columns[Exchange], in_flight: int) -> None:

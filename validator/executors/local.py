@@ -43,6 +43,24 @@ def ignore(exchange: Exchange, in_flight: int) -> None:
 
 
 @dataclass(slots=True)
+class Count:
+    """How many requests have ended, and how many of them failed."""
+
+    ended: int = 0
+    failed: int = 0
+    failed_in_a_row: int = 0
+
+    def add(self, outcome: str) -> None:
+        """Count one more."""
+        if outcome == OK:
+            self.failed_in_a_row = 0
+        elif outcome != CANCELLED:
+            self.failed += 1
+            self.failed_in_a_row += 1
+        self.ended += 1
+
+
+@dataclass(slots=True)
 class Collector:
     """What a load phase has brought home so far; good at any time, also after a cancellation."""
 
@@ -53,9 +71,7 @@ class Collector:
     in_flight_max: int = 0
     last: int | None = None
     """The greatest index of a request that has ended."""
-    count: int = 0
-    failed: int = 0
-    failed_in_a_row: int = 0
+    counted: Count = field(default_factory=Count)
     held_back: int = 0
     unsent: int = 0
     aborted: str = ""
@@ -105,12 +121,7 @@ class Collector:
     def _count(self, index: int, outcome: str) -> None:
         if self.last is None or index > self.last:
             self.last = index
-        if outcome == OK:
-            self.failed_in_a_row = 0
-        elif outcome != CANCELLED:
-            self.failed += 1
-            self.failed_in_a_row += 1
-        self.count += 1
+        self.counted.add(outcome)
 
     def result(self) -> LoadResult:
         """Return what has ended so far as a record, in send order."""
@@ -142,7 +153,7 @@ async def run(  # noqa: PLR0913 - what to send, when to begin, and whom to tell
 ) -> LoadResult:
     """Send the requests of *share*, at most as many at a time as its part of the concurrency.
 
-    With *hopeless*, somebody else decides when the load is to be given up, and sets it then.
+    With *hopeless*, somebody else may decide that the load is to be given up, and sets it then.
     When cancelled, so are the requests in flight; *collector* then has them and all before.
     """
     found = Collector() if collector is None else collector
@@ -186,7 +197,6 @@ class _Loop:
         self._on_exchange = on_exchange
         self._indices = plan.indices(share)
         self._ends = math.inf if plan.duration is None else plan.duration
-        self._decides = hopeless is None
         self._hopeless = asyncio.Event() if hopeless is None else hopeless
 
     async def closed(self) -> None:
@@ -279,9 +289,13 @@ class _Loop:
 
     def _give_up_if_hopeless(self) -> None:
         found, limits = self._found, self._plan.abort_on
-        if limits is None or found.aborted or not self._decides:
+        so_far = found.counted
+        if limits is None or self._hopeless.is_set():
             return
-        found.aborted = limits.reason(found.failed, found.count, found.failed_in_a_row)
+        if self._share.of == 1:
+            found.aborted = limits.reason(so_far.failed, so_far.ended, so_far.failed_in_a_row)
+        else:  # what the other shares met may still give hope, unless so many have failed here
+            found.aborted = limits.already(so_far.failed, so_far.ended)
         if found.aborted:
             self._hopeless.set()
 

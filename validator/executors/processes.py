@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import pickle
 import subprocess
@@ -60,7 +61,7 @@ class Processes:
             await team.work()
         finally:
             await team.stop()
-            joining.conclude(found, plan, [worker.part for worker in team.workers])
+            joining.conclude(found, plan, team.parts)
         return found.result()
 
 
@@ -84,8 +85,11 @@ class _Team:
         self._found = found
         self._on_exchange = on_exchange
         self.workers: list[_Worker] = []
+        self.parts: list[joining.Part] = []
+        self._hope = joining.Hope(plan, found, self.parts)
         self._listeners: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
+        self._given_up = False
 
     async def start(self, shares: Sequence[Share]) -> None:
         """Start a process for each share, and wait until all are ready; raise UsageError."""
@@ -95,6 +99,7 @@ class _Team:
             name = f"process {share.number + 1} of {share.of}"
             worker = _Worker(await _started(), joining.Part(name, share))
             self.workers.append(worker)
+            self.parts.append(worker.part)
             _tell(worker, (self._plan, share))
             self._listeners.append(asyncio.create_task(self._listen(worker)))
         with suppress(TimeoutError):
@@ -151,6 +156,8 @@ class _Team:
             await worker.process.wait()
         finally:
             await complaints
+            self._hope.reaches(worker.part, math.inf)  # nobody waits for what it has to tell
+            self._give_up_if_hopeless()
             self._changed.set()
 
     @staticmethod
@@ -166,19 +173,22 @@ class _Team:
                 worker.in_flight = message.in_flight
                 worker.part.lags.extend(message.lags)
                 in_flight = sum(w.in_flight for w in self.workers)
-                if joining.take(self._found, self._plan, worker.part, message.exchanges):
-                    self._give_up()
+                self._hope.take(worker.part, message.exchanges, message.until)
                 joining.tell(self._on_exchange, message.exchanges, in_flight)
             case Ended():
                 worker.ended = True
                 worker.part.cpu_share = message.cpu_share
                 worker.part.held_back, worker.part.unsent = message.held_back, message.unsent
+                self._found.aborted = self._found.aborted or message.aborted
             case Failed():
                 worker.part.lost = message.why
+        self._give_up_if_hopeless()
 
-    def _give_up(self) -> None:
-        for worker in self.workers:
-            _tell(worker, None)
+    def _give_up_if_hopeless(self) -> None:
+        if self._found.aborted and not self._given_up:
+            self._given_up = True
+            for worker in self.workers:
+                _tell(worker, None)
 
 
 async def _started() -> Process:

@@ -10,7 +10,7 @@ import platform
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
 
@@ -35,6 +35,8 @@ class Outcome:
     cpu_share: float | None
     held_back: int = 0
     unsent: int = 0
+    aborted: str = ""
+    """Why the share was given up, if it decided that itself."""
     failure: str = ""
 
 
@@ -58,7 +60,7 @@ class _Sending:
         self.pending = Columns(Exchange, islice(self.pending, had - self.had, None))
         self.pending.extend(new.exchanges)
         self.had = had
-        return Batch(self.pending, new.lags, new.in_flight)
+        return replace(new, exchanges=self.pending)
 
 
 _SENDING: Final[dict[str, _Sending]] = {}
@@ -99,6 +101,7 @@ async def _send(plan: LoadPlan, share: Share, name: str) -> Outcome:
         collector.cpu_share,
         collector.held_back,
         collector.unsent,
+        collector.aborted,
         said,
     )
 

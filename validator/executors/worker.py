@@ -28,6 +28,8 @@ from validator.plan import LoadPlan, Share
 from validator.records.load import Exchange
 
 REPORTS_EVERY: Final = 0.25
+REPORTS_HASTILY: Final = 0.02
+"""The same when a load may be given up for what the reports of all tell."""
 LENGTH: Final = struct.Struct(">Q")
 """Goes before each pickle."""
 
@@ -44,6 +46,8 @@ class Batch:
     exchanges: Columns[Exchange]
     lags: array[float]
     in_flight: int
+    until: float
+    """Seconds from the beginning of the load: of what ended before, nothing is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,8 @@ class Ended:
     cpu_share: float | None
     held_back: int
     unsent: int
+    aborted: str
+    """Why the share was given up, if it decided that itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +150,8 @@ async def _work(plan: LoadPlan, share: Share, inbox: FileIO, outbox: _Outbox) ->
         local.run(plan, share, collector=collector, start=start, hopeless=hopeless)
     )
     _listen(loop, inbox, word, hopeless.set, work.cancel)
-    telling = asyncio.create_task(_tell(collector, outbox))
+    every = REPORTS_EVERY if plan.abort_on is None else REPORTS_HASTILY
+    telling = asyncio.create_task(_tell(collector, outbox, every))
     try:
         await asyncio.wait((work,))
     finally:
@@ -152,7 +159,7 @@ async def _work(plan: LoadPlan, share: Share, inbox: FileIO, outbox: _Outbox) ->
     outbox.put(taken(collector))
     if not work.cancelled():
         work.result()
-    outbox.put(Ended(collector.cpu_share, collector.held_back, collector.unsent))
+    outbox.put(Ended(collector.cpu_share, collector.held_back, collector.unsent, collector.aborted))
 
 
 def _listen(
@@ -179,14 +186,16 @@ def _listen(
     threading.Thread(target=listen, daemon=True).start()
 
 
-async def _tell(collector: Collector, outbox: _Outbox) -> None:
+async def _tell(collector: Collector, outbox: _Outbox, every: float) -> None:
     while True:
-        await asyncio.sleep(REPORTS_EVERY)
+        await asyncio.sleep(every)
         outbox.put(taken(collector))
 
 
 def taken(collector: Collector) -> Batch:
     """Take what has come so far out of *collector*."""
-    batch = Batch(collector.exchanges, collector.lags, collector.in_flight)
+    zero = collector.zero
+    until = 0.0 if zero is None else time.monotonic() - zero.monotonic
+    batch = Batch(collector.exchanges, collector.lags, collector.in_flight, until)
     collector.exchanges, collector.lags = Columns(Exchange), array("d")
     return batch
