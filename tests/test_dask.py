@@ -3,20 +3,27 @@
 import asyncio
 import os
 import signal
+import time
+from contextlib import asynccontextmanager
 
 import pytest
 from command_line import validator
 from hostile_llm import GOOD, STREAM, Act, HostileLLM, chunk, delta, event
+from scripted_server import Books, scripted, spec
 
+from validator import run_async
+from validator.benchmark.ladder import Ladder
+from validator.benchmark.records import Axis
+from validator.benchmark.sweep import sweep
 from validator.drivers import Connection
 from validator.drivers.chat import Chat
 from validator.errors import MissingExtra, UsageError
-from validator.executors import distributed
+from validator.executors import distributed, remote
 from validator.executors.distributed import Cluster
 from validator.executors.local import Collector
 from validator.ledger import ledger
 from validator.load import load
-from validator.plan import LoadPlan
+from validator.plan import LoadPlan, Share
 
 pytestmark = pytest.mark.filterwarnings("default")  # what dask warns of is not ours
 
@@ -104,6 +111,77 @@ def test_cancelling_stops_every_worker_and_keeps_what_there_was():
     document = ledger(collector.result())
     assert document["outcomes"] == {"ok": 2, "interrupted": 2}
     assert document["client"]["lost"] == []
+
+
+@asynccontextmanager
+async def workers_here(count=1):
+    """Have dask workers in threads of this process; yield their scheduler's address."""
+    dask = pytest.importorskip("distributed")
+    async with dask.LocalCluster(
+        n_workers=count,
+        threads_per_worker=1,
+        processes=False,
+        dashboard_address=None,
+        scheduler_kwargs={"allowed_failures": 0},
+        asynchronous=True,
+    ) as cluster:
+        yield cluster.scheduler_address
+
+
+@asynccontextmanager
+async def under_way(server):
+    """Run a share in a thread, as a dask worker does; yield its task."""
+    share = asyncio.create_task(
+        asyncio.to_thread(remote.send, plan(server.url, 1, 1), Share(), "mine")
+    )
+    while not remote.is_ready("mine"):  # noqa: ASYNC110 - a thread has no event to wait for
+        await asyncio.sleep(0)
+    remote.begin_at("mine", time.time())
+    while not server.requests:
+        assert remote.now("mine")
+        await asyncio.sleep(0)
+    try:
+        yield share
+    finally:
+        remote.stop("mine")
+        await share
+
+
+def test_a_share_ends_when_nobody_asks_for_it_any_more(monkeypatch):
+    monkeypatch.setattr(remote, "UNASKED_FOR", 1.0)
+
+    async def main():
+        async with HostileLLM({}, (Act.HANG,)) as server, under_way(server) as share:
+            since = time.monotonic()
+            while time.monotonic() < since + 2.0:  # twice as long
+                assert remote.now("mine")
+                await asyncio.sleep(0)
+            assert not share.done()
+            return await share
+
+    outcome = asyncio.run(asyncio.wait_for(main(), 15))
+    assert outcome.failure == "nobody asked for 1 s"
+    assert [e.outcome for e in outcome.batch.exchanges] == ["interrupted"]
+    assert not remote.is_busy()
+
+
+def test_workers_that_still_send_another_load_are_refused_before_anything_is_looked_at():
+    async def main():
+        async with (
+            workers_here() as address,
+            HostileLLM({}, (Act.HANG,)) as other,
+            under_way(other),
+            scripted(Books(), {}) as server,
+        ):
+            asked = spec(server.url)
+            with pytest.raises(UsageError, match="is still sending another load: try again"):
+                await run_async(asked, executor=Cluster(address))
+            ladder = Ladder(Axis.CONCURRENCY, (1,))
+            with pytest.raises(UsageError, match="is still sending another load: try again"):
+                await sweep(asked, asked.loads[0], ladder, executor=Cluster(address))
+            assert server.requests == []
+
+    run(main)
 
 
 def test_a_scheduler_that_would_send_a_load_twice_is_refused():

@@ -10,17 +10,26 @@ from validator.executors.local import Collector, OnExchange
 from validator.plan import LoadPlan
 from validator.records.load import LoadResult
 
-__all__ = ["Collector", "Executor", "LoadPlan", "load", "remarks"]
+__all__ = ["Collector", "Executor", "LoadPlan", "load", "ready", "remarks"]
 
 
 class Executor(Protocol):
     """Where a load runs, if not in this process."""
+
+    async def ready(self) -> None:
+        """Raise UsageError if no load can run there now; asked before anything is looked at."""
 
     async def run(
         self, plan: LoadPlan, *, on_exchange: OnExchange, collector: Collector | None
     ) -> LoadResult:
         """Send what *plan* says, as `load` does."""
         ...
+
+
+async def ready(executor: Executor | None) -> None:
+    """Make sure that a load can be sent as *executor* does; raise UsageError if it cannot."""
+    if executor is not None:
+        await executor.ready()
 
 
 def remarks(plan: LoadPlan, result: LoadResult) -> Iterator[str]:

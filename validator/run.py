@@ -16,7 +16,7 @@ from validator.drivers import Remarking
 from validator.endings import TIMEOUT, ended
 from validator.errors import ServerError
 from validator.listener import Listener, Silent
-from validator.load import Collector, Executor, load, remarks
+from validator.load import Collector, Executor, load, ready, remarks
 from validator.observe import Observer, sampling, watching
 from validator.probes.websocket import check_installed
 from validator.records.observation import Settled, Snapshot
@@ -80,7 +80,7 @@ async def _round(  # noqa: PLR0913, PLR0917 - all that a run is made of
     listener: Listener,
     executor: Executor | None,
 ) -> None:
-    """Look, send one load, wait, look again.
+    """Look, send one load, wait, look again; but nothing before whoever is to send it is ready.
 
     Each round looks for itself before its load: what counted late after the one before it, or
     whatever was sent since, is then in the books of neither.
@@ -90,6 +90,7 @@ async def _round(  # noqa: PLR0913, PLR0917 - all that a run is made of
     # Endpoints marked `read: last` are left for the very end: once is enough.
     early = [endpoint for endpoint in spec.endpoints if not endpoint.read_last]
     listener.load(one.name, one.plan)
+    await ready(executor)
     if warming := one.plan.warming():
         listener.phase("warmup")
         _say(await warm_up(spec, one.name, warming, observer, _today()), one.name, seen, listener)

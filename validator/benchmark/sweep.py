@@ -16,7 +16,7 @@ from validator.endings import ended
 from validator.errors import ServerError
 from validator.ledger import ledger
 from validator.listener import Listener, Silent
-from validator.load import Collector, Executor, load
+from validator.load import Collector, Executor, load, ready
 from validator.records.load import OK
 from validator.redaction import Redaction
 from validator.server import started
@@ -89,7 +89,10 @@ class _Climb:
     async def run(self) -> None:
         """Climb the ladder as often as was asked for; each level's runs are far apart in time."""
         async with self._serving() as up:
-            if not up or not await self._warm_up():
+            if not up:
+                return
+            await ready(self.executor)
+            if not await self._warm_up():
                 return
             levels = self.ladder.levels
             for turn in range(self.ladder.repeat):

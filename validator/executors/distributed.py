@@ -46,6 +46,13 @@ class Cluster:
 
     address: str
 
+    async def ready(self) -> None:
+        """Raise UsageError if the workers cannot send a load now, or are sending another."""
+        if _LOCAL.fullmatch(self.address):
+            return  # they are started for each load
+        async with _connected(self.address) as client:
+            await _able(client)
+
     async def run(
         self,
         plan: LoadPlan,
@@ -120,6 +127,12 @@ async def _able(client: Any) -> list[str]:
             raise UsageError(_unable(f"{address}: {type(theirs).__name__}: {theirs}"))
         if theirs != ours:
             raise UsageError(_unable(f"{address} has {theirs}, and here is {ours}"))
+    for address, busy in (await client.run(remote.is_busy)).items():
+        if busy:
+            raise UsageError(
+                f"the dask worker at {address} is still sending another load: try again when that "
+                f"is over, at most {remote.UNASKED_FOR:g} s after whoever started it is gone"
+            )
     return sorted(found)
 
 
@@ -183,8 +196,12 @@ class _Crew:
             self.workers.append(_Worker(address, part, result, time.monotonic()))
         late = time.monotonic() + START_WITHIN
         while not all(worker.ready for worker in self.workers):
-            for worker in self.workers:
-                worker.ready = worker.ready or await self._ask(worker, remote.is_ready) is True
+            # All at once: one that does not answer is not to keep the others waiting.
+            answers = await asyncio.gather(
+                *(self._ask(worker, remote.is_ready) for worker in self.workers)
+            )
+            for worker, ready in zip(self.workers, answers, strict=True):
+                worker.ready = ready is True
                 if worker.result.done():
                     why = worker.result.exception() or worker.result.result().failure
                     raise UsageError(f"{worker.part.name} did not start: {why}")
@@ -298,8 +315,9 @@ class _Crew:
             asked = time.time()
             answer = await self._ask(worker, remote.now)
             answered = time.time()
-            if isinstance(answer, float):
-                found.append((answered - asked, answer - (asked + answered) / 2))
+            if not isinstance(answer, float):
+                break
+            found.append((answered - asked, answer - (asked + answered) / 2))
         return min(found)[1] if found else 0.0
 
 

@@ -46,6 +46,9 @@ class Processes:
         if self.count < 1:
             raise UsageError(f"{self.count} processes: at least 1 is needed")
 
+    async def ready(self) -> None:
+        """Be ready: processes are started for each load."""
+
     async def run(
         self,
         plan: LoadPlan,

@@ -23,6 +23,9 @@ from validator.plan import LoadPlan, Share
 from validator.records.load import Exchange
 
 ANSWER_WITHIN: Final = 15.0
+UNASKED_FOR: Final = 40.0
+"""Seconds without a question after which whoever started a share is gone, and it ends. Somewhat
+more than are waited for another worker's answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class _Sending:
     give_up: Callable[[], None]
     stop: Callable[[], object]
     collector: Collector = field(default_factory=Collector)
+    asked: float = field(default_factory=time.monotonic)
+    """When the last question came."""
     ready: bool = False
     had: int = 0
     pending: Columns[Exchange] = field(default_factory=lambda: Columns(Exchange))
@@ -92,9 +97,15 @@ async def _send(plan: LoadPlan, share: Share, name: str) -> Outcome:
     )
     mine = _Sending(loop, word, hopeless.set, work.cancel, collector)
     _SENDING[name] = mine
-    await asyncio.wait((work,))
-    failure = None if work.cancelled() else work.exception()
-    said = "" if failure is None else f"{type(failure).__name__}: {failure}"
+    said = ""
+    while not work.done():
+        left = mine.asked + UNASKED_FOR - time.monotonic()
+        if left <= 0:
+            said = f"nobody asked for {UNASKED_FOR:g} s"
+            work.cancel()
+        await asyncio.wait((work,), timeout=left if left > 0 else None)
+    if not work.cancelled() and (failure := work.exception()):
+        said = f"{type(failure).__name__}: {failure}"
     return Outcome(
         mine.batch(mine.had),
         mine.had,
@@ -106,33 +117,41 @@ async def _send(plan: LoadPlan, share: Share, name: str) -> Outcome:
     )
 
 
+def _asked(name: str) -> _Sending | None:
+    """Return the share that a question is about, if it is being run; somebody still asks."""
+    if sending := _SENDING.get(name):
+        sending.asked = time.monotonic()
+    return sending
+
+
 def is_ready(name: str) -> bool:
     """Say whether the share is about to begin."""
-    return name in _SENDING and _SENDING[name].ready
+    sending = _asked(name)
+    return sending is not None and sending.ready
 
 
 def now(name: str) -> float:
     """Return this machine's time."""
-    del name
+    _asked(name)
     return time.time()
 
 
 def begin_at(name: str, instant: float) -> bool:
-    """Let the share begin at an instant of this machine's time."""
-    sending = _SENDING[name]
-    sending.loop.call_soon_threadsafe(sending.word.set_result, instant)
-    return True
+    """Let the share begin at an instant of this machine's time; say whether it will."""
+    if sending := _asked(name):
+        sending.loop.call_soon_threadsafe(sending.word.set_result, instant)
+    return sending is not None
 
 
 def give_up(name: str) -> None:
     """Let the share send nothing more, and end when nothing is in flight."""
-    if sending := _SENDING.get(name):
+    if sending := _asked(name):
         sending.loop.call_soon_threadsafe(sending.give_up)
 
 
 def stop(name: str) -> None:
     """End the share now."""
-    if sending := _SENDING.get(name):
+    if sending := _asked(name):
         sending.loop.call_soon_threadsafe(sending.stop)
 
 
@@ -141,13 +160,18 @@ async def batch_from(name: str, had: int) -> Batch | None:
 
     An answer that gets lost on its way is so given again.
     """
-    sending = _SENDING.get(name)
+    sending = _asked(name)
     if sending is None:
         return None
     batch: Future[Batch] = Future()
     # In the share's own thread: what it is adding to is not to be taken from under it.
     sending.loop.call_soon_threadsafe(lambda: batch.set_result(sending.batch(had)))
     return await asyncio.wait_for(asyncio.wrap_future(batch), ANSWER_WITHIN)
+
+
+def is_busy() -> bool:
+    """Say whether a share of any load is being run here."""
+    return bool(_SENDING)
 
 
 def hello() -> str:
