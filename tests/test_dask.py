@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from command_line import validator
@@ -23,7 +24,9 @@ from validator.executors.distributed import Cluster
 from validator.executors.local import Collector
 from validator.ledger import ledger
 from validator.load import load
-from validator.plan import LoadPlan, Share
+from validator.pacing import Arrivals, Stages
+from validator.plan import AbortOn, LoadPlan, Share
+from validator.records.load import Slo
 
 pytestmark = pytest.mark.filterwarnings("default")  # what dask warns of is not ours
 
@@ -63,8 +66,13 @@ def test_dask_workers_send_what_one_process_does():
     assert 1 <= theirs["in_flight_max"] <= 4
 
 
-def test_a_share_is_lost_with_its_worker_and_is_not_sent_again(monkeypatch):
+@pytest.mark.parametrize(
+    "how, why", [(signal.SIGKILL, "it died"), (signal.SIGSTOP, "silent for 2 s")]
+)
+def test_a_share_is_lost_with_its_worker_and_is_not_sent_again(how, why, monkeypatch):
     pytest.importorskip("distributed")
+    if how is signal.SIGSTOP:
+        monkeypatch.setattr(distributed, "SILENT_FOR", 2.0)
     pids = []
     start = distributed._Crew.start
 
@@ -77,7 +85,7 @@ def test_a_share_is_lost_with_its_worker_and_is_not_sent_again(monkeypatch):
     async def main():
         async def strike(server):
             await server.arrived(2)
-            os.kill(pids[1], signal.SIGKILL)
+            os.kill(pids[1], how)
 
         scripts = {"second": (strike, Act.HANG)}
         async with HostileLLM(scripts, (GOOD,)) as server:
@@ -88,7 +96,7 @@ def test_a_share_is_lost_with_its_worker_and_is_not_sent_again(monkeypatch):
     result, requests = run(main)
     assert sorted(e.index for e in result.exchanges) == [0, 2, 4, 6]
     (lost,) = result.lost
-    assert "was lost (it died): nothing is known of 4 of its 4 requests: 1, 3, 5, 7" in lost
+    assert f"was lost ({why}): nothing is known of 4 of its 4 requests: 1, 3, 5, 7" in lost
     assert len(requests) == 5
 
 
@@ -126,6 +134,48 @@ async def workers_here(count=1):
         asynchronous=True,
     ) as cluster:
         yield cluster.scheduler_address
+
+
+def test_what_became_of_a_load_comes_home_from_dask_workers():
+    slo = Slo({"latency": 60.0})
+
+    async def main():
+        async with workers_here(2) as address, HostileLLM({}, (Act.HANG,)) as server:
+            driver = Chat(Connection(server.url, "", 0.5), model="m", prompts=("a",))
+            due = LoadPlan(driver, None, 2, duration=0.2, pacer=Arrivals(Stages(100)), slo=slo)
+            return await load(due, executor=Cluster(address))
+
+    result = run(main)
+    # Each has room for one of ten, which does not end in time: the next waits, and none is sent.
+    assert [e.outcome for e in result.exchanges] == ["timeout", "timeout"]
+    assert (result.held_back, result.unsent, result.slo) == (2, 18, slo)
+    assert result.lags
+
+
+def test_workers_whose_clocks_are_wrong_begin_with_the_others(monkeypatch):
+    monkeypatch.setattr(remote, "wall", lambda: time.time() + 3600)
+
+    async def main():
+        async with workers_here() as address, HostileLLM({}, (GOOD,)) as server:
+            return await load(plan(server.url, 2, 1), executor=Cluster(address))
+
+    result = run(main)
+    assert [e.outcome for e in result.exchanges] == ["ok", "ok"]
+    assert all(0 <= e.sent < 60 for e in result.exchanges)
+
+
+def test_a_hopeless_load_is_given_up_by_all_its_workers():
+    async def main():
+        # Of two shares one fails and stops by itself, and the other has to be told.
+        async with workers_here(2) as address, HostileLLM({"a": (Act.CLOSE,)}, (GOOD,)) as server:
+            hopeless = replace(plan(server.url, 20_000, 2), abort_on=AbortOn(failed=20))
+            return await load(hopeless, executor=Cluster(address))
+
+    result = run(main)
+    assert result.aborted.endswith("requests failed")
+    assert result.lost == ()
+    assert {e.index % 2 for e in result.exchanges} == {0, 1}
+    assert len(result.exchanges) < 10_000
 
 
 @asynccontextmanager

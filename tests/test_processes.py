@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from array import array
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,8 +29,9 @@ from validator.executors.local import Collector, Count
 from validator.executors.processes import Processes
 from validator.ledger import ledger
 from validator.load import load
+from validator.pacing import Arrivals, Stages
 from validator.plan import AbortOn, LoadPlan, Share
-from validator.records.load import Exchange
+from validator.records.load import Exchange, Slo
 
 KEY = "sk-very-secret-indeed"
 
@@ -89,6 +91,35 @@ def test_several_processes_send_what_one_does(started):
     assert all(e.sent >= 0 for e in several.exchanges)
     assert len(started) == 3
     assert all(map(gone, started))
+
+
+def test_what_became_of_a_load_comes_home_with_its_exchanges():
+    slo = Slo({"latency": 60.0})
+
+    async def main():
+        async with HostileLLM({}, (Act.HANG,)) as server:
+            driver = Chat(Connection(server.url, KEY, 0.5), model="m", prompts=("a",))
+            due = LoadPlan(driver, None, 2, duration=0.2, pacer=Arrivals(Stages(100)), slo=slo)
+            return await load(due, executor=Processes(2))
+
+    result = asyncio.run(asyncio.wait_for(main(), 60))
+    # Each has room for one of ten, which does not end in time: the next waits, and none is sent.
+    assert [e.outcome for e in result.exchanges] == ["timeout", "timeout"]
+    assert (result.held_back, result.unsent, result.slo) == (2, 18, slo)
+    assert result.lags
+    assert 0 < result.cpu_share <= result.cpu_total
+
+
+def test_a_load_is_no_better_than_the_worst_of_its_clocks():
+    late, punctual = (
+        joining.Part("p", Share(), lags=array("d", [lag] * 9), cpu_share=share)
+        for lag, share in ((0.5, 0.2), (0.001, 0.7))
+    )
+    for parts in ((late, punctual), (punctual, late)):
+        found = Collector()
+        joining.conclude(found, plan("http://127.0.0.1:1", 9, 2), parts)
+        assert found.lags == late.lags
+        assert (found.cpu_share, found.cpu_total) == (0.7, pytest.approx(0.9))
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="no /proc to look at")

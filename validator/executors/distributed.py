@@ -148,6 +148,8 @@ class _Worker:
     """A worker, and what is known of it."""
 
     address: str
+    key: str
+    """What its share goes by."""
     part: joining.Part
     result: asyncio.Future[Any]
     heard: float
@@ -179,10 +181,11 @@ class _Crew:
         self._found.processes = len(shares)
         self._found.slo = self._plan.slo
         for share, address in zip(shares, addresses, strict=False):
+            key = f"{self._name}-{share.number}"  # several workers may be threads of one process
             task = self._client.submit(
                 remote.send,
-                *(self._plan, share, self._name),
-                key=f"{self._name}-{share.number}",
+                *(self._plan, share, key),
+                key=key,
                 workers=[address],
                 allow_other_workers=False,
                 pure=False,
@@ -193,7 +196,7 @@ class _Crew:
             result = asyncio.ensure_future(_awaited(task))
             part = joining.Part(name, share)
             self.parts.append(part)
-            self.workers.append(_Worker(address, part, result, time.monotonic()))
+            self.workers.append(_Worker(address, key, part, result, time.monotonic()))
         late = time.monotonic() + START_WITHIN
         while not all(worker.ready for worker in self.workers):
             # All at once: one that does not answer is not to keep the others waiting.
@@ -298,7 +301,7 @@ class _Crew:
         try:
             async with asyncio.timeout(SILENT_FOR):
                 answers = await self._client.run(
-                    function, self._name, *arguments, workers=[worker.address], on_error="return"
+                    function, worker.key, *arguments, workers=[worker.address], on_error="return"
                 )
         except Exception:  # noqa: BLE001 - it is gone or going, which its task will tell
             return None

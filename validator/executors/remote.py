@@ -23,6 +23,8 @@ from validator.plan import LoadPlan, Share
 from validator.records.load import Exchange
 
 ANSWER_WITHIN: Final = 15.0
+wall: Callable[[], float] = time.time
+"""This machine's time, which is not to be relied on: it is compared with ours before a load."""
 UNASKED_FOR: Final = 40.0
 """Seconds without a question after which whoever started a share is gone, and it ends. Somewhat
 more than are waited for another worker's answer."""
@@ -86,7 +88,7 @@ async def _send(plan: LoadPlan, share: Share, name: str) -> Outcome:
     async def start() -> float:
         mine.ready = True
         instant = await word
-        began = time.perf_counter() + instant - time.time()
+        began = time.perf_counter() + instant - wall()
         await asyncio.sleep(max(0.0, began - time.perf_counter()))
         return began
 
@@ -133,7 +135,7 @@ def is_ready(name: str) -> bool:
 def now(name: str) -> float:
     """Return this machine's time."""
     _asked(name)
-    return time.time()
+    return wall()
 
 
 def begin_at(name: str, instant: float) -> bool:
