@@ -178,6 +178,17 @@ def test_a_hopeless_load_is_given_up_by_all_its_workers():
     assert len(result.exchanges) < 10_000
 
 
+def test_one_worker_gives_up_as_soon_as_one_loop_does():
+    async def main():
+        async with workers_here() as address, HostileLLM({}, (Act.CLOSE,)) as server:
+            hopeless = replace(plan(server.url, 20_000, 4), abort_on=AbortOn(consecutive=10))
+            return await load(hopeless, executor=Cluster(address))
+
+    result = run(main)
+    assert result.aborted == "10 requests in a row failed"
+    assert len(result.exchanges) <= 13
+
+
 @asynccontextmanager
 async def under_way(server):
     """Run a share in a thread, as a dask worker does; yield its task."""

@@ -41,7 +41,8 @@ class Hope:
     """Whether there is any for a load that several workers send.
 
     Their reports come in turns, and all requests of one of them may be of one kind. So failures are
-    counted in the order in which requests ended, as far as all workers have told of them.
+    counted in the order in which requests ended, as far as all workers have told of them. A worker
+    that is the only one decides by itself.
     """
 
     plan: LoadPlan
@@ -54,7 +55,7 @@ class Hope:
         """Keep exchanges of *part*, of which all have come that ended until then."""
         part.came.extend(exchanges.column("index"))
         self.found.keep_all(exchanges)
-        if self.plan.abort_on is not None:
+        if self._limits is not None:
             for ended in zip(*map(exchanges.column, ("done", "index", "outcome")), strict=True):
                 heappush(self._to_count, ended)
         self.reaches(part, until)
@@ -62,9 +63,12 @@ class Hope:
     def reaches(self, part: Part, until: float) -> None:
         """Know that all of *part* has come that ended until then."""
         part.until = until
-        limits = self.plan.abort_on
-        if limits is not None and not self.found.aborted:
-            self.found.aborted = self._reason(limits)
+        if self._limits is not None and not self.found.aborted:
+            self.found.aborted = self._reason(self._limits)
+
+    @property
+    def _limits(self) -> AbortOn | None:
+        return self.plan.abort_on if len(self.parts) > 1 else None
 
     def _reason(self, limits: AbortOn) -> str:
         """Return why to give up; nothing if there is hope."""
