@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import pytest
 from command_line import validator
+from demo_process import demo
 from hostile_http import never, reply
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,6 +33,8 @@ from validator.source import read
 
 PAGES = ("/metrics", "/openmetrics", "/v2/stats", "/stats.csv")
 STARTED = "2026-01-01T00:00:00+00:00"
+
+FIRST = Path(__file__).parents[1] / "examples" / "01-first.yaml"
 
 
 def on_engine(*commands, engine=None, more=MappingProxyType({})):
@@ -93,7 +96,7 @@ def engine_spec(tmp_path_factory):
         'metric: "vllm:cache_config_info", eq: 1',
         "delta: {histogram_quantile: {q: 0.5, gt: 0}}",
         "0 < delta(took) / delta(count) <= load.wall_ms.max / 1000",
-        'path: $.models.*.inference_count, type: integer, delta: {sum: {eq: "${load.ok}"}}',
+        'delta: {sum: {eq: "${load.ok}"}, absent_before: 0}',  # of $.models.*.inference_count
         "path: $.ttft, ordered: [p50_ms, p95_ms, p99_ms, max_ms]",
         'path: $.latency_ms.percentiles, ordered: ["50", "90", "99", "99.9"]',
         'path: "$.replicas[*].served", type: integer, delta: {sum: {eq: "${load.ok}"}}',
@@ -325,7 +328,7 @@ EQ = '{eq: "${load.ok}"}'
         (rows, APART, f'"$.h[*].count", type: integer, delta: {{sum: {EQ}}}'),
         (rows, CUMULATIVE, f'"$.h[-1].count", type: integer, delta: {EQ}'),
         (rows, CUMULATIVE, '"$.h[*].count", sorted: true'),
-        (keys, APART, f"$.h.*, type: integer, delta: {{sum: {EQ}}}"),
+        (keys, APART, f"$.h.*, type: integer, delta: {{sum: {EQ}, absent_before: 0}}"),
         (keys, CUMULATIVE, f"\"$.h['+Inf']\", type: integer, delta: {EQ}"),
         (keys, CUMULATIVE, '$.h, ordered: ["10", "100", "1000", "+Inf"]'),
         (arrays, APART, f'"$.h.counts[*]", type: integer, delta: {{sum: {EQ}}}'),
@@ -1010,3 +1013,20 @@ def test_the_words_of_a_name_do_not_depend_on_how_they_are_joined(name, same):
 )
 def test_what_a_counter_may_count_is_guessed_by_its_name(name, found):
     assert words.counted(name) == found
+
+
+def test_a_draft_of_a_server_with_a_past_holds_of_one_that_was_just_started(tmp_path):
+    file = tmp_path / "drafted.yaml"
+    pages = ("/dynamo/metrics/json", "/kv-cache/metrics", "/dynamo/metrics")
+    with demo() as used, demo() as fresh:
+        assert validator("run", FIRST, "--url", used).returncode == 0
+        done = validator(
+            "init", *(f"{used}{page}" for page in pages),
+            "--load", "10", "--model", "openai/gpt-oss-120b", "--output", file,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        done = validator("run", file, "--url", fresh, "--fail-on", "warning")
+    assert done.returncode == 0, done.stdout
+    text = file.read_text(encoding="utf-8")
+    assert "absent_before: 0" in text
+    assert "- {path: $.batch.max_size, eq:" not in asserted(text)

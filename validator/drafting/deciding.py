@@ -253,7 +253,7 @@ class Decider:
             return Claim(Heading.COUNTED, place, asks, severity="critical")
         where = next(iter(place.values()))
         bound: Any = {"endpoint": HERE, "metric": where} if spot.metric else where
-        if born:
+        if born or _comes_later(spot):
             bound = {"endpoint": HERE, "path": where, "absent_before": 0}
         change = "sum(delta(counted))" if sum_up and _many(spot) else "delta(counted)"
         named = {
@@ -329,7 +329,10 @@ class Decider:
         elif not loads and self._looks_counted(spot):
             return
         elif value != 0 and self._is_configured(spot, named):
-            yield Claim(Heading.CONSTANT, place, {"eq": value})
+            claim = Claim(Heading.CONSTANT, place, {"eq": value})
+            if words.is_most_seen(spot.name) and not self._among_settings(spot):
+                claim = claim.doubted("if it is a setting, and not the most that there was")
+            yield claim
         elif loads and (counter or (whole and value == 0)):
             yield self._kind(spot)
             yield Claim(Heading.SUGGESTED, place, _change(spot, {"eq": 0}, {}), remark=_STILL)
@@ -358,7 +361,7 @@ class Decider:
     def _is_configured(self, spot: Spot, named: frozenset[str]) -> bool:
         above = words.words(spot.within[-1]) if spot.within else frozenset[str]()
         whole = all(isinstance(value, int) for value in spot.values)
-        integral = whole or bool(above & {"config", "configuration", "settings"})
+        integral = whole or self._among_settings(spot)
         counts = named & words.COUNTS - {"total", "num", "number", "count", "tokens"}
         moving = counts or named & words.IN_FLIGHT or words.is_instant(spot.name)
         if spot.metric and spot.type in ("counter", "histogram", "summary"):
@@ -367,6 +370,10 @@ class Decider:
         # The largest or smallest of what was measured is no setting.
         measured = about & words.DURATIONS or quantiles_beside(spot)
         return integral and not moving and not measured and bool(about & words.CONFIGURED)
+
+    def _among_settings(self, spot: Spot) -> bool:
+        above = words.words(spot.within[-1]) if spot.within else frozenset[str]()
+        return bool(above & {"config", "configuration", "settings", "limits"})
 
     def _may_count(self, spot: Spot) -> bool:
         named = words.words(_full_name(spot))
@@ -563,7 +570,16 @@ def _measured(
     wanted: Mapping[str, Any], spot: Spot, *, sum_up: bool, born: bool = False
 ) -> dict[str, Any]:
     asks: dict[str, Any] = {"sum": wanted} if sum_up and _many(spot) else dict(wanted)
-    return {"delta": {**asks, "absent_before": 0} if born else asks}
+    return {"delta": {**asks, "absent_before": 0} if born or _comes_later(spot) else asks}
+
+
+def _comes_later(spot: Spot) -> bool:
+    """Say whether a server that was just started may not show it yet.
+
+    So it is with what is kept by a name, such as that of a model, and often with an object within
+    others, which is made when there is something to put into it.
+    """
+    return not spot.metric and (".*" in spot.path or len(spot.within) > 1)
 
 
 def _ladders(shared: list[str]) -> Iterator[list[str]]:

@@ -43,6 +43,8 @@ def _means(beside: Sequence[Spot], decider: Decider) -> Iterator[Claim]:
         unit = words.milliseconds(took.name, *reversed(took.within))
         if unit is None or not words.is_sum(took.name) or (took.several and not took.metric):
             continue
+        if took.type in ("histogram", "summary") and not took.name.endswith("_sum"):
+            continue  # a quantile or a bucket, of which the family's name may say total
         for count in beside:
             if words.is_count(count.name) and decider.counted(count) is not None:
                 yield from _mean(took, count, unit, decider)

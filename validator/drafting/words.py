@@ -281,6 +281,7 @@ _QUANTILE = re.compile(
 _EXTENTS = {
     "min": 0, "minimum": 0, "mean": 1, "avg": 1, "average": 1, "max": 2, "maximum": 2,
 }  # fmt: skip
+_SIZES = {"", "size", "depth", "length", "value", "count", "usage", "load"}
 _BARE = re.compile(r"\d{1,3}(?:\.\d+)?")
 
 
@@ -311,3 +312,9 @@ def is_most(key: str) -> bool:
     """Say whether a key is that of the greatest."""
     found = extent(key)
     return found is not None and found[1] == _EXTENTS["max"]
+
+
+def is_most_seen(key: str) -> bool:
+    """Say whether a key may be that of the greatest size that there was, and no setting."""
+    found = extent(key)
+    return is_most(key) and found is not None and found[0] in _SIZES
