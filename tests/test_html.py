@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import subprocess
 import sys
@@ -323,4 +324,39 @@ def test_the_page_prints_whole(page, tmp_path):
     page.call("Emulation.setEmulatedMedia", media="print")
     assert page.run("getComputedStyle(document.querySelector('form.filter')).display") == "none"
     page.call("Emulation.setEmulatedMedia", media="")
-    assert len(page.call("Page.printToPDF")["data"]) > 1000
+
+
+def test_paper_is_not_wasted_on_narrow_columns(page, tmp_path):
+    many = tuple(
+        verdict(
+            status, name=f"every request of the server {n} is counted", path=f"$.n{n}",
+            expected="change = 100 (load.sent)", actual="+0 (0 → 0)", before="0", after="0",
+            why="a request that is not counted is invisible on the dashboard",
+        )
+        for n in range(30) for status in (Status.PASS, Status.FAIL)
+    )  # fmt: skip
+    page.open(written(tmp_path, Report("t", "u", many)))
+    paper = base64.b64decode(page.call("Page.printToPDF")["data"])
+    assert len(re.findall(rb"/Type\s*/Page\b", paper)) <= 9  # 30 cards take 6 of them
+    assert page.run("document.querySelectorAll('details[open]').length") == 0
+
+
+@pytest.mark.parametrize("width", [360, 800, 1200])
+def test_what_a_row_unfolds_is_as_wide_as_the_table(page, tmp_path, width):
+    page.call(
+        "Emulation.setDeviceMetricsOverride",
+        width=width, height=800, deviceScaleFactor=1, mobile=False,
+    )  # fmt: skip
+    page.open(written(tmp_path, hostile()))
+    wide = "{const r = document.querySelector('.all .more .facts'); r.offsetWidth}"
+    try:
+        assert page.run(wide) == 0
+        page.run("document.querySelector('.all summary').click()")
+        assert page.run(wide) > 0.8 * page.run("document.querySelector('.all').offsetWidth")
+        page.run(
+            "{const f = document.querySelector('form.filter'); f.elements.text.value = 'no such';"
+            " f.dispatchEvent(new Event('input', {bubbles: true}))}"
+        )
+        assert page.run(wide) == 0
+    finally:
+        page.call("Emulation.clearDeviceMetricsOverride")

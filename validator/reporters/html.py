@@ -131,6 +131,12 @@ class _Entry:
         return wording.notes(self.verdict)
 
     @property
+    def more(self) -> bool:
+        """Whether there is more to say than a row of the table holds."""
+        v = self.verdict
+        return bool(self.notes or v.why or v.before or v.after or v.path)
+
+    @property
     def tone(self) -> str:
         """The name of its colour."""
         verdict = self.verdict

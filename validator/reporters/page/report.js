@@ -1,8 +1,10 @@
 "use strict";
 // The page is whole without this: it adds the filter of each table, and tips to the charts.
 for (const form of document.querySelectorAll("form.filter")) {
-  const rows = [...form.parentElement.querySelectorAll("table.all tbody tr")];
-  const texts = rows.map((row) => row.textContent.toLowerCase());
+  const rows = [...form.parentElement.querySelectorAll("table.all tbody tr:not(.more)")];
+  // What a row unfolds is the row after it.
+  const more = rows.map((row) => row.nextElementSibling?.closest(".more"));
+  const texts = rows.map((row, at) => `${row.textContent} ${more[at]?.textContent ?? ""}`.toLowerCase());
   const chosen = (name) =>
     new Set([...form.querySelectorAll(`input[name=${name}]:checked`)].map((box) => box.value));
   const apply = () => {
@@ -18,6 +20,7 @@ for (const form of document.querySelectorAll("form.filter")) {
         (!section || row.dataset.section === section) &&
         words.every((word) => texts[at].includes(word));
       row.hidden = !fits;
+      if (more[at]) more[at].hidden = !fits;
       shown += fits;
     });
     form.querySelector("output").textContent = `${shown} of ${rows.length} shown`;
@@ -44,8 +47,4 @@ document.addEventListener("mousemove", (event) => {
     tip.style.left = `${Math.min(event.clientX + 12, innerWidth - tip.offsetWidth - 8)}px`;
     tip.style.top = `${event.clientY + 16}px`;
   }
-});
-// What is printed is read on paper, where nobody can unfold anything.
-addEventListener("beforeprint", () => {
-  for (const details of document.querySelectorAll("tr:not(.tone-pass) details")) details.open = true;
 });
