@@ -46,6 +46,9 @@ ROUNDS = st.builds(
         ),
         settled=st.none()
         | st.builds(Settled, st.booleans(), TIMES, st.integers(0, 9), st.just(("a",))),
+        settling=st.fixed_dictionaries(
+            {}, optional={"s": st.lists(SNAPSHOTS, max_size=3).map(tuple)}
+        ),
     ),
     st.booleans(),
     st.none()
@@ -92,7 +95,8 @@ def of_version_1(recording):
 @given(RECORDINGS.filter(lambda r: len(r.rounds) == 1))
 def test_a_recording_of_the_first_version_is_read(recording):
     (one,) = recording.rounds
-    whole = replace(one, load="", interrupted=bool(recording.interrupted))
+    seen = replace(one.observations, settling={})
+    whole = replace(one, load="", interrupted=bool(recording.interrupted), observations=seen)
     found = _recording(of_version_1(json.loads(written(recording))))
     assert found == replace(recording, rounds=(whole,))
 

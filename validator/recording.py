@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ def _round(one: Round) -> dict[str, Any]:
         "trace": None if one.trace is None else _trace(one.trace),
         "settle": _settled(seen.settled),
         "before": {name: _snapshot(s) for name, s in seen.before.items()},
-        "during": {name: [_snapshot(s) for s in samples] for name, samples in seen.during.items()},
+        "during": _series(seen.during),
+        "settling": _series(seen.settling),
         "after": {name: _snapshot(s) for name, s in seen.after.items()},
     }
 
@@ -69,6 +71,10 @@ def _settled(settled: Settled | None) -> dict[str, Any] | None:
         "waiting_for": list(settled.waiting_for),
         "moving": list(settled.moving),
     }
+
+
+def _series(looks: Mapping[str, tuple[Snapshot, ...]]) -> dict[str, Any]:
+    return {name: list(map(_snapshot, found)) for name, found in looks.items()}
 
 
 def _snapshot(snapshot: Snapshot) -> dict[str, Any]:
@@ -135,7 +141,7 @@ def _only_round(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_round(document: dict[str, Any]) -> Round:
-    # Recordings made before there were charts have no trace.
+    # Recordings made before there were charts have no trace, and no looks while settling.
     settled, trace = document["settle"], document.get("trace")
     return Round(
         load=_text(document["load"]),
@@ -144,11 +150,9 @@ def _read_round(document: dict[str, Any]) -> Round:
         observations=Observations(
             {name: _read_snapshot(name, s) for name, s in document["before"].items()},
             {name: _read_snapshot(name, s) for name, s in document["after"].items()},
-            {
-                name: tuple(_read_snapshot(name, s) for s in samples)
-                for name, samples in document["during"].items()
-            },
+            _read_series(document["during"]),
             None if settled is None else _read_settled(settled),
+            _read_series(document.get("settling", {})),
         ),
         interrupted=bool(document["interrupted"]),
     )
@@ -180,6 +184,10 @@ def _read_settled(document: dict[str, Any]) -> Settled:
         tuple(document["waiting_for"]),
         tuple(document["moving"]),
     )
+
+
+def _read_series(document: dict[str, Any]) -> dict[str, tuple[Snapshot, ...]]:
+    return {name: tuple(_read_snapshot(name, s) for s in looks) for name, looks in document.items()}
 
 
 def _read_snapshot(name: str, document: dict[str, Any]) -> Snapshot:

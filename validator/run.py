@@ -118,7 +118,7 @@ async def _round(  # noqa: PLR0913, PLR0917 - all that a run is made of
             _say(remark, one.name, seen, listener)
     listener.phase("settle", f"at most {duration.written(spec.settle.within)}")
     rounds = [begun.record() for begun in seen.rounds]
-    now.settled = await settled(spec, rounds, observer, _today())
+    now.settled = await settled(spec, rounds, observer, _today(), news=now.settling)
     _say(_unsettled(now.settled), one.name, seen, listener)
     listener.phase("after")
     wanted = spec.endpoints if one is spec.loads[-1] else early

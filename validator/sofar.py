@@ -11,6 +11,7 @@ from validator.curve import marked
 from validator.endings import INTERRUPTED
 from validator.ledger import ledger
 from validator.load import Collector
+from validator.news import News
 from validator.records.load import LoadResult
 from validator.records.observation import Observations, Settled, Snapshot, Unreadable
 from validator.records.recording import Recording, Round
@@ -32,6 +33,7 @@ class RoundSoFar:
     """What the whole load came to; None as long as it is not over."""
     result: LoadResult | None = None
     settled: Settled | None = None
+    settling: News = field(default_factory=News)
 
     def sum_up(self) -> LoadResult | None:
         """Sum up the load, once: that takes a while of a large one. None when it was not sent."""
@@ -44,7 +46,7 @@ class RoundSoFar:
         """Return what was seen, without what only samples and charts need."""
         self.sum_up()
         samples = {name: tuple(found) for name, found in self.during.items()}
-        seen = Observations(self.before, self.after, samples, self.settled)
+        seen = Observations(self.before, self.after, samples, self.settled, self.settling.looks())
         return Round(self.load, self.ledger, seen)
 
     def whole(self, began: float, after: Mapping[str, Snapshot], *, interrupted: bool) -> Round:

@@ -92,3 +92,5 @@ class Observations:
     during: Mapping[str, tuple[Snapshot, ...]] = field(default_factory=dict)
     """Samples taken while the load ran, in order."""
     settled: Settled | None = None
+    settling: Mapping[str, tuple[Snapshot, ...]] = field(default_factory=dict)
+    """Looks taken while the counters settled: those with news, in order. For charts only."""
