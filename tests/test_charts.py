@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from validator.charts import charts
+from validator.charts import MOST, charts
 from validator.ledger import ledger
 from validator.records.chart import MOST_POINTS, By, Form
 from validator.records.load import Exchange, LoadResult
@@ -136,8 +136,109 @@ def points(series):
 def test_a_counter_is_shown_beside_what_it_should_count():
     client, server = drawn()["every request is counted"].series
     assert (client.by, server.by) == (By.CLIENT, By.SERVER)
-    assert points(server) == [(0.1, 1), (0.2, 2), (1.0, 4)]
-    assert points(client)[-1][1] == 4
+    assert points(server) == [(0, 0), (0.1, 1), (0.2, 2), (1.0, 4)]
+    assert points(client)[-1] == (1.0, 4)  # held until the last look
+
+
+def test_looks_before_and_after_are_enough_for_a_counter():
+    after = {"page": page(100, 0, 12.0)}
+    client, server = drawn(during={}, after=after)["every request is counted"].series
+    assert points(server) == [(0, 0), (10, 0)]
+    assert points(client)[-1] == (10, 4)
+
+
+def test_a_counter_moves_when_it_was_seen_to_move_while_settling():
+    looks = (page(100, 0, 2.7), page(104, 0, 2.8))
+    seen = {"during": {}, "settling": {"page": looks}, "after": {"page": page(104, 0, 12.0)}}
+    _, server = drawn(**seen)["every request is counted"].series
+    assert points(server) == [(0, 0), (0.7, 0), (0.8, 4), (10, 4)]
+
+
+def asking(*assertions, bad=(), **seen):
+    """Return the charts that *assertions* about the page bring, its own and all."""
+    listed = "".join(f"      - {text}\n" for text in assertions)
+    spec = parse(SPEC.partition("      - ")[0] + listed, overrides=Overrides(environment={}))
+    spans = {a.about.name: a.about.span for a in spec.endpoints[0].assertions}
+    given = {
+        "before": {"page": page(5350, 0, 1.9)},
+        "during": {"page": (page(5351, 2, 2.1),)},
+        "after": {"page": page(5354, 0, 3.0)},
+        **seen,
+    }
+    wrong = {spans[name] for name in bad}
+    found = charts(spec, Observations(**given), ledger(RESULT), traced(RESULT, 2.0), bad=wrong)
+    return [chart for chart in found if chart.section == "page"], found
+
+
+def test_a_counter_that_tracks_the_load_is_shown_as_its_change():
+    (chart,), _ = asking("{path: $.total, over: during, tracks: {load: ok}}")
+    client, server = chart.series
+    assert client.name == "load.ok, by the client"
+    assert points(server) == [(0, 0), (0.1, 1), (1.0, 4)]
+
+
+def test_of_many_assertions_on_one_path_there_is_one_chart():
+    same = [f"{{path: $.total, delta: {{ge: {n}}}, name: at least {n}}}" for n in range(12)]
+    gauges = [f"{{path: $.active, over: during, max: {{le: {n}}}, name: m{n}}}" for n in range(12)]
+    counted = '{path: $.total, delta: {eq: "${load.ok}"}, name: counted}'
+    found, _ = asking(*same, *gauges, counted)
+    assert [chart.title for chart in found] == ["counted", "m0"]
+
+
+def test_what_went_wrong_is_shown_first():
+    bad = '{path: $.total, delta: {eq: "${load.sent}"}, name: wrong}'
+    good = '{path: $.total, delta: {eq: "${load.ok}"}, name: good}'
+    _, found = asking(good, bad, bad=["wrong"])
+    own = ["TTFT", "ITL", "latency", "request by request", "in flight"]
+    assert [chart.title for chart in found] == ["wrong", *own, "good"]
+
+
+def test_of_hundreds_of_counters_some_are_drawn():
+    workers = [{"n": n} for n in range(50)]
+    many = {"page": Snapshot("page", {"workers": workers}, None, 200, 1.9)}
+    asked = [f'{{path: "$.workers[{n}].n", delta: {{ge: 0}}}}' for n in range(50)]
+    found, _ = asking(*asked, before=many, during={}, after=many)
+    assert len(found) == MOST
+
+
+def test_each_of_several_matches_has_its_own_line():
+    (chart,), _ = asking('{path: "$.workers[*].n", delta: {le: "${load.ok}"}}')
+    _, *server = chart.series
+    assert [series.name for series in server] == ["$.workers[0].n", "$.workers[1].n"]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["delta: {max: {le: 5}}", "max: {delta: {le: 5}}", "count: {delta: {eq: 0}}", "ge: 0"],
+)
+def test_what_is_no_change_of_a_value_or_a_sum_is_no_curve(condition):
+    assert asking(f'{{path: "$.workers[*].n", {condition}}}')[0] == []
+
+
+def test_what_was_not_there_before_is_shown_if_it_counts_from_0():
+    before = {"page": Snapshot("page", {}, None, 200, 1.9)}
+    assert asking("{path: $.total, delta: {ge: 0}}", before=before)[0] == []
+    (chart,), _ = asking("{path: $.total, delta: {ge: 0, absent_before: 0}}", before=before)
+    assert points(chart.series[0])[-1] == (1.0, 5354)
+
+
+def test_ordered_percentiles_are_a_ladder():
+    (chart,), _ = asking("{path: $.ttft, ordered: [min, p50, p90, avg]}")
+    assert chart.form is Form.LADDER
+    assert points(chart.series[0]) == [(50, 50), (90, 90)]
+    assert asking("{path: $, ordered: [active, total]}")[0] == []
+
+
+def test_what_was_seen_often_is_thinned_and_ends_where_it_ended():
+    looks = tuple(page(5350 + n, n % 9, 2.1 + n / 1e4) for n in range(5000))
+    counter, gauge = "delta: {ge: 4}", "over: during, max: {le: 9}"
+    (total, active), _ = asking(
+        f"{{path: $.total, {counter}}}", f"{{path: $.active, {gauge}}}",
+        during={"page": looks}, after={"page": page(9999, 0, 4.0)},
+    )  # fmt: skip
+    assert len(total.series[0].points) <= 202
+    assert points(total.series[0])[-1] == (2.0, 4649)
+    assert max(value for _, value in active.series[0].points) == 8
 
 
 def test_of_several_matches_the_sum_is_shown():
@@ -154,16 +255,20 @@ def test_a_counter_of_one_of_several_loads_is_shown_beside_that_load():
     text = text.partition("    assert:\n")[0] + (
         "    assert:\n"
         "      - {path: $.total, load: one, delta: {eq: '${load.one.ok}'}, name: counted}\n"
+        "      - {path: $.active, load: one, over: during, tracks: {load: ok}, name: tracked}\n"
     )
     spec = parse(text, overrides=Overrides(environment={}))
     seen = Observations(
         {"page": page(100, 0, 1.0)}, {"page": page(104, 0, 3.0)}, {"page": (page(101, 2, 2.1),)}
     )
     shown = {
-        name: {c.title for c in charts(spec, seen, ledger(RESULT), traced(RESULT, 2.0), name)}
+        name: {
+            c.title: c.series[0].name
+            for c in charts(spec, seen, ledger(RESULT), traced(RESULT, 2.0), name)
+        }
         for name in ("one", "two")
     }
-    assert "counted" in shown["one"]
+    assert shown["one"]["counted"] == shown["one"]["tracked"] == "load.one.ok, by the client"
     assert "counted" not in shown["two"]
 
 
@@ -187,7 +292,7 @@ def test_what_could_not_be_read_is_not_shown():
     titles = set(drawn(during={"page": (broken,)}, after={"page": broken}))
     assert titles == {"TTFT", "ITL", "latency", "request by request", "in flight"}
     assert "every request is counted" not in drawn(before={"page": broken})
-    assert "every request is counted" not in drawn(during={})
+    assert "every request is counted" not in drawn(during={}, after={"page": broken})
 
 
 def test_a_number_that_no_axis_holds_is_not_shown():

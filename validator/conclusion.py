@@ -47,10 +47,11 @@ def conclude(
         remarks=recording.remarks,
     )
     # Charts are many numbers and few texts: only these can hold a secret.
+    bad = {v.span for v in verdicts if v.bad}
     found = [
         chart
         for one in rounds
-        for chart in charts(spec, one.observations, one.ledger, one.trace, one.load)
+        for chart in charts(spec, one.observations, one.ledger, one.trace, one.load, bad)
     ]
     return replace(redaction.record(report), charts=tuple(c.named(redaction.text) for c in found))
 

@@ -82,7 +82,7 @@ def _rises(seen: Sequence[Exchange]) -> Iterator[tuple[str, list[tuple[float, in
     yield "sent", [(e.sent, 1) for e in seen]
     yield "ok", [(e.done, 1) for e in seen if e.ok]
     yield "failed", [(e.done, 1) for e in seen if not e.ok]
-    for kind in ("prompt", "completion"):
+    for kind in ("prompt", "completion", "cached"):
         tokens = [(e.done, getattr(e, f"{kind}_tokens")) for e in seen if e.ok]
         if all(count is not None for _, count in tokens):
             yield f"tokens.{kind}", tokens
