@@ -19,7 +19,8 @@ from validator import conclude, load_spec, read_recording
 from validator.errors import MissingExtra
 from validator.records.chart import By, Chart, Form, Series
 from validator.records.verdict import Report, Severity, Status, Verdict
-from validator.reporters import REPORTERS, check_usable
+from validator.reporters import REPORTERS, check_usable, wording
+from validator.reporters.drawing import drawn
 from validator.span import Span
 from validator.spec.parse import Overrides
 
@@ -199,6 +200,61 @@ def test_whatever_a_server_counted_makes_a_page(form, points):
     chart = Chart("c", form, (Series("s", tuple(p[:size] for p in points)),), "load")
     html = REPORTERS["html"]([Report("t", "u", (), charts=(chart,))])
     assert ("<svg" in html) != ("cannot be drawn" in html)
+
+
+def axis(chart, name):
+    """Return the labels of the X or Y axis of *chart*, and its title."""
+    svg = drawn(chart).svg
+    (group,) = re.findall(rf'aria-label="{name}-axis.*?(?=role="graphics|mark-line|$)', svg)
+    return re.findall(r"<text[^>]*>([^<]*)</text>", group)
+
+
+def steps(*points, y="change", name="counted"):
+    series = Series(name, tuple(points), By.SERVER)
+    return Chart("c", Form.STEPS, (series,), "page", "s", y)
+
+
+@pytest.mark.parametrize(
+    "values, labels",
+    [
+        ((0, 0), ["0", "1"]),
+        ((0, 2), ["0", "1", "2"]),
+        ((0, 100), ["0", "20", "40", "60", "80", "100"]),
+        ((5350, 5650), ["5,300", "5,400", "5,500", "5,600", "5,700"]),
+        ((5350, 5352), ["5350", "5351", "5352"]),
+        ((0, 0.5), ["0.0", "0.1", "0.2", "0.3", "0.4", "0.5"]),
+        ((0, 1.5e12), ["0T", "0.5T", "1T", "1.5T"]),
+    ],
+)
+def test_an_axis_has_the_numbers_that_people_count_in(values, labels):
+    assert axis(steps(*enumerate(values)), "Y") == [*labels, "change"]
+
+
+def test_time_begins_with_the_load_and_ends_with_the_last_look():
+    assert axis(steps((0.0, 0), (10.7, 3)), "X") == [*map(str, range(11)), "s"]
+
+
+def test_the_key_of_a_line_looks_like_the_line():
+    for form in (Form.STEPS, Form.LADDER):
+        points = ((50.0, 1.0), (99.0, 2.0))
+        series = (Series("client", points), Series("server", points, By.SERVER))
+        drawing = drawn(Chart("c", form, series, "page"))
+        dashes = re.findall(r'stroke-dasharray="4,3"', drawing.svg)
+        assert (len(dashes), [key.by for key in drawing.keys]) == (1, ["client", "server"])
+    style = (Path(wording.__file__).parent / "page" / "report.css").read_text()
+    assert re.search(r"\.keys i\.server { border-top-style: dashed", style)
+
+
+def test_percentiles_of_two_ladders_stand_in_order():
+    one = Series("a", ((50.0, 1.0), (99.0, 9.0)))
+    other = Series("b", ((0.0, 1.0), (90.0, 2.0), (99.9, 3.0), (100.0, 4.0)), By.SERVER)
+    ladder = Chart("c", Form.LADDER, (one, other), "page", "percentile")
+    assert axis(ladder, "X") == ["min", "p50", "p90", "p99", "p99.9", "max", "percentile"]
+
+
+def test_a_server_that_was_often_looked_at_does_not_fill_the_page():
+    often = steps(*((n / 10, n % 17) for n in range(200)))
+    assert len(drawn(often).svg) < 20_000
 
 
 # In a browser

@@ -13,6 +13,12 @@ _WIDTH: Final = 430
 _HEIGHT: Final = 170
 _MOST: Final = 1e100
 _LEAST: Final = 1e-100
+_MOST_DOTS: Final = 120
+"""Of one chart: more are a line, and would fill the page with their names."""
+_FEW: Final = 5
+_LONG: Final = 1e6
+"""Numbers from here on are written as 1M: an axis has no room for them."""
+_RUNGS: Final = {0: "min", 100: "max"}
 _COLOURS: Final = 7
 """Of the style sheet: `--series-0` is the client, the others are the server's."""
 _LINE: Final = "var(--line)"
@@ -24,6 +30,11 @@ _CONFIG: Final = {
     "axis": {
         "labelColor": _INK, "titleColor": _INK, "titleFontWeight": "normal", "gridColor": _LINE,
         "domainColor": _LINE, "tickColor": _LINE, "labelFontSize": 11, "titleFontSize": 11,
+        "labelFlush": False, "labelOverlap": True,
+    },
+    # Above the axis, where no number is so long that it runs into it.
+    "axisY": {
+        "titleAngle": 0, "titleAlign": "left", "titleBaseline": "bottom", "titleX": 0, "titleY": -8,
     },
 }  # fmt: skip
 
@@ -103,15 +114,12 @@ def _layers(chart: Chart, series: Series, colour: str) -> Iterator[dict[str, Any
         case Form.HISTOGRAM:
             yield _histogram(chart, series, colour)
         case Form.SCATTER:
-            mark = {"type": "point", "filled": True, "size": 14, "opacity": 0.65, "aria": False}
+            mark = {"type": "point", "filled": True, "size": 16, "opacity": 0.65, "aria": False}
             yield _layer(chart, series, {**mark, "color": colour})
-        case Form.STEPS:
-            if series.by is By.CLIENT:
-                line = {"type": "line", "interpolate": "step-after", "strokeWidth": 1.5}
-                yield _layer(chart, series, {**line, "color": colour, "aria": False})
-            else:
-                yield from _watched(chart, series, colour)
-        case Form.LADDER:
+        case Form.STEPS if series.by is By.CLIENT:
+            line = {"type": "line", "interpolate": "step-after", "strokeWidth": 1.5}
+            yield _layer(chart, series, {**line, "color": colour, "aria": False})
+        case Form.STEPS | Form.LADDER:
             yield from _watched(chart, series, colour)
         case _:
             assert_never(chart.form)
@@ -120,20 +128,20 @@ def _layers(chart: Chart, series: Series, colour: str) -> Iterator[dict[str, Any
 def _watched(chart: Chart, series: Series, colour: str) -> Iterator[dict[str, Any]]:
     """Join what was seen now and then: the points are known, the line between is not."""
     line = {"type": "line", "strokeWidth": 1.5, "color": colour, "aria": False}
-    dash = [4, 3] if chart.form is Form.STEPS else [1, 0]
+    dash = [4, 3] if series.by is By.SERVER else [1, 0]
     yield _layer(chart, series, {**line, "strokeDash": dash})
-    yield _layer(chart, series, {"type": "point", "filled": True, "size": 30, "color": colour})
+    if sum(len(one.points) for one in chart.series if one.by is By.SERVER) <= _MOST_DOTS:
+        dot = {"type": "point", "filled": True, "size": 30, "opacity": 1, "color": colour}
+        yield _layer(chart, series, dot)
 
 
 def _layer(chart: Chart, series: Series, mark: dict[str, Any]) -> dict[str, Any]:
     ladder = chart.form is Form.LADDER
-    x = {"field": "x", "title": printable(chart.x)}
-    across = {"type": "ordinal", "axis": {"labelAngle": 0}} if ladder else {"type": "quantitative"}
     values = [
         {
-            "x": f"p{show(x)}" if ladder else _plotted(x),
+            "x": _rung(x) if ladder else _plotted(x),
             "y": _plotted(y),
-            "label": f"{f'p{show(x)}' if ladder else show(round(x, 3))}: {show(round(y, 3))}",
+            "label": f"{_rung(x) if ladder else show(round(x, 3))}: {show(round(y, 3))}",
             "order": at,
         }
         for at, (x, y) in enumerate(series.points)
@@ -142,11 +150,46 @@ def _layer(chart: Chart, series: Series, mark: dict[str, Any]) -> dict[str, Any]
         "data": {"values": values},
         "mark": mark,
         "encoding": {
-            "x": {**x, **across, "sort": {"field": "order"} if ladder else None},
-            "y": {"field": "y", "type": "quantitative", "title": printable(chart.y)},
+            "x": {"field": "x", "title": printable(chart.x), **_across(chart)},
+            "y": {"field": "y", **_upwards(chart)},
             "order": {"field": "order"},
             "description": {"field": "label"},
         },
+    }
+
+
+def _rung(percentile: float) -> str:
+    return _RUNGS.get(int(percentile), f"p{show(percentile)}")
+
+
+def _across(chart: Chart) -> dict[str, Any]:
+    if chart.form is Form.LADDER:
+        rungs = sorted({x for series in chart.series for x, _ in series.points})
+        return {"type": "ordinal", "axis": {"labelAngle": 0}, "sort": list(map(_rung, rungs))}
+    return {"type": "quantitative", "scale": {"nice": False, "domainMin": 0}}
+
+
+def _upwards(chart: Chart) -> dict[str, Any]:
+    """Return the vertical axis, the same for all layers of *chart*."""
+    counts = [_plotted(point[-1]) for series in chart.series for point in series.points]
+    low, high = min(counts), max(counts)
+    # From 0, but where the whole movement would be a flat line far from it.
+    far = 0 < high - low < low
+    scale: dict[str, Any] = {"zero": not far, "nice": True}
+    if low == high == 0:
+        scale["domain"] = [0, high := 1]
+    axis: dict[str, Any] = {}
+    first, last = (low, high) if far else (min(low, 0), max(high, 0))
+    if last - first <= _FEW and all(count.is_integer() for count in counts):
+        # Or there are halves of a request.
+        axis |= {"values": [*range(int(first), int(last) + 1)], "format": "d"}
+    elif max(-low, high) >= _LONG:
+        axis["format"] = "~s"
+    return {
+        "type": "quantitative",
+        "title": printable(chart.y) or None,
+        "scale": scale,
+        "axis": axis,
     }
 
 
@@ -170,10 +213,10 @@ def _histogram(chart: Chart, series: Series, colour: str) -> dict[str, Any]:
                 "type": "quantitative",
                 "bin": "binned",
                 "title": printable(chart.x),
-                "scale": {"zero": False},
+                "scale": {"zero": False, "nice": False},
             },
             "x2": {"field": "to"},
-            "y": {"field": "count", "type": "quantitative", "title": printable(chart.y)},
+            "y": {"field": "count", **_upwards(chart)},
             "description": {"field": "label"},
         },
     }
