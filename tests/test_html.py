@@ -397,6 +397,28 @@ def test_paper_is_not_wasted_on_narrow_columns(page, tmp_path):
     assert page.run("document.querySelectorAll('details[open]').length") == 0
 
 
+def heard(page):
+    """Return the role and the name of all that a screen reader comes across."""
+    nodes = page.call("Accessibility.getFullAXTree")["nodes"]
+    return [
+        (node["role"]["value"], node.get("name", {}).get("value", ""))
+        for node in nodes
+        if not node["ignored"]
+    ]
+
+
+def test_a_chart_is_read_out_as_one_picture(page, tmp_path):
+    counted = steps((0.0, 0), (2.0, 7), name="total, by the server")
+    page.open(written(tmp_path, Report("t", "u", (), charts=(*CHARTS, counted))))
+    found = heard(page)
+    assert not [name for role, name in found if "graphics" in role.lower()]
+    pictures = [name for role, name in found if role in ("img", "image")]
+    assert len(pictures) == len(CHARTS)  # one of them has nothing to show
+    assert pictures[0] == "TTFT: 8 requests from 1 to 3 ms"
+    assert pictures[-1] == "c: total, by the server from 0 to 7"
+    assert "ladder: s from 1 at p50 to 4 at p99.9" in pictures
+
+
 @pytest.mark.parametrize("width", [360, 800, 1200])
 def test_what_a_row_unfolds_is_as_wide_as_the_table(page, tmp_path, width):
     page.call(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Final, assert_never
 
 from validator.records.chart import By, Chart, Form, Series
@@ -15,6 +16,7 @@ _MOST: Final = 1e100
 _LEAST: Final = 1e-100
 _MOST_DOTS: Final = 120
 """Of one chart: more are a line, and would fill the page with their names."""
+_LONGEST: Final = 500
 _FEW: Final = 5
 _LONG: Final = 1e6
 """Numbers from here on are written as 1M: an axis has no room for them."""
@@ -82,11 +84,45 @@ def drawn(chart: Chart) -> Drawing:
         svg = vl_convert.vegalite_to_svg(wanted)
     except ValueError:
         svg = ""
+    # One picture with a name, and not a hundred marks that are read out one by one.
+    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{escape(_told(chart))}" ', 1)
+    svg = svg.replace("<g ", '<g aria-hidden="true" ', 1)
     keys = tuple(
         Key(printable(series.name), colour, series.by.value)
         for series, colour in zip(chart.series, colours, strict=True)
     )
     return Drawing(chart, svg, keys)
+
+
+def _told(chart: Chart) -> str:
+    """Say what a picture shows to who cannot see it."""
+    said = [printable(_sum_up(chart, series)) for series in chart.series if series.points]
+    text = f"{printable(chart.title)}: {'; '.join(said)}"
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def _sum_up(chart: Chart, series: Series) -> str:
+    first, last = series.points[0], series.points[-1]
+    match chart.form:
+        case Form.HISTOGRAM:
+            total = sum(count for _, _, count in series.points)
+            ends = f"{_brief(first[0])} to {_brief(last[1])} {chart.x}"
+            return f"{show(total)} {chart.y} from {ends}"
+        case Form.SCATTER:
+            values = [y for _, y in series.points]
+            return f"{series.name} from {_brief(min(values))} to {_brief(max(values))} {chart.y}"
+        case Form.STEPS:
+            return f"{series.name} from {_brief(first[1])} to {_brief(last[1])}"
+        case Form.LADDER:
+            ends = (
+                f"{_brief(first[1])} at {_rung(first[0])} to {_brief(last[1])} at {_rung(last[0])}"
+            )
+            return f"{series.name} from {ends} {chart.y}".rstrip()
+    assert_never(chart.form)
+
+
+def _brief(value: float) -> str:
+    return show(round(value, 3))
 
 
 def _colours(every: Sequence[Series]) -> Iterator[str]:
@@ -141,7 +177,7 @@ def _layer(chart: Chart, series: Series, mark: dict[str, Any]) -> dict[str, Any]
         {
             "x": _rung(x) if ladder else _plotted(x),
             "y": _plotted(y),
-            "label": f"{_rung(x) if ladder else show(round(x, 3))}: {show(round(y, 3))}",
+            "label": f"{_rung(x) if ladder else _brief(x)}: {_brief(y)}",
             "order": at,
         }
         for at, (x, y) in enumerate(series.points)
