@@ -150,6 +150,19 @@ def test_a_page_stays_below_two_megabytes():
         assert "more, not listed" in html
 
 
+def test_what_is_wrong_has_its_chart_beside_it():
+    name = "every request is counted"
+    counted = Chart(name, Form.STEPS, steps((0.0, 0), (1.0, 9)).series, "page", "s", "change")
+    other = replace(counted, title="other")
+    bad, good = verdict(name=name), verdict(Status.PASS, name="other")
+    html = REPORTERS["html"]([Report("t", "u", (bad, good), charts=(counted, other))])
+    wrong, _, rest = html.partition("<h2>page</h2>")
+    assert (wrong.count("<svg"), rest.count("<svg")) == (1, 1)
+    assert "<figcaption>other" in rest
+    (part,) = re.findall(r'<div class="beside">.*?</svg>', html, re.DOTALL)
+    assert "expected" in part
+
+
 def test_a_page_without_charts_and_verdicts_is_a_page():
     html = REPORTERS["html"]([Report("t", "u", ())])
     assert "nothing was judged" in html

@@ -7,13 +7,13 @@ import functools
 import hashlib
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from validator.errors import MissingExtra
-from validator.records.chart import Chart
+from validator.records.chart import By, Chart
 from validator.records.verdict import Report, Severity, Status, Verdict
 from validator.reporters import wording
 from validator.reporters.base import reporter
@@ -113,6 +113,8 @@ class _Entry:
     verdict: Verdict
     broke: bool
     silent: str = ""
+    drawing: Drawing | None = None
+    """The chart that shows it."""
 
     @property
     def mark(self) -> str:
@@ -169,7 +171,15 @@ class _Run:
             _Entry(v, id(v) in broken, wording.silent(report, v))
             for v in wording.worst_first(report)
         ]
-        self.cards, self.cards_left = _fitting(worst, _CARDS // runs)
+        cards, self.cards_left = _fitting(worst, _CARDS // runs)
+        drawings, self.charts_left = _drawings(report.charts, _CHARTS // runs)
+        about = {(d.chart.section, d.chart.title): d for d in drawings if _of_server(d.chart)}
+        self.cards = [
+            replace(card, drawing=about.pop((card.verdict.section, card.verdict.name), None))
+            for card in cards
+        ]
+        told = [id(card.drawing) for card in self.cards]
+        self.charts = _by_section(d for d in drawings if id(d) not in told)
         every = [_Entry(v, id(v) in broken) for v in report.verdicts]
         self.rows, self.rows_left = _fitting(every, _ROWS // runs)
         self.sections = [
@@ -180,7 +190,6 @@ class _Run:
             (name, request_lines(ledger), distributions(ledger))
             for name, ledger in report.ledgers.items()
         ]
-        self.charts, self.charts_left = _drawings(report.charts, _CHARTS // runs)
 
     def count(self, status: str) -> int:
         """Return how many verdicts have *status*."""
@@ -198,17 +207,28 @@ def _fitting(entries: Sequence[_Entry], room: int) -> tuple[list[_Entry], int]:
     return kept, len(entries) - len(kept)
 
 
-def _drawings(charts: Iterable[Chart], room: int) -> tuple[list[tuple[str, list[Drawing]]], int]:
-    """Return the drawings by section, as many as fit, and how many do not."""
-    by_section: dict[str, list[Drawing]] = {}
+def _drawings(charts: Iterable[Chart], room: int) -> tuple[list[Drawing], int]:
+    """Return as many drawings as fit, and how many do not."""
+    kept = []
     left = 0
     for drawing in _all_drawn(charts):
-        room -= len(drawing.svg)
+        room -= len(drawing.svg.encode())
         if room < 0:
             left += 1
         else:
-            by_section.setdefault(drawing.chart.section, []).append(drawing)
-    return [(wording.place(section), found) for section, found in by_section.items()], left
+            kept.append(drawing)
+    return kept, left
+
+
+def _by_section(drawings: Iterable[Drawing]) -> list[tuple[str, list[Drawing]]]:
+    found: dict[str, list[Drawing]] = {}
+    for drawing in drawings:
+        found.setdefault(drawing.chart.section, []).append(drawing)
+    return [(wording.place(section), mine) for section, mine in found.items()]
+
+
+def _of_server(chart: Chart) -> bool:
+    return any(series.by is By.SERVER for series in chart.series)
 
 
 def _all_drawn(charts: Iterable[Chart]) -> Iterator[Drawing]:
