@@ -410,6 +410,19 @@ def test_paper_is_not_wasted_on_narrow_columns(page, tmp_path):
     assert page.run("document.querySelectorAll('details[open]').length") == 0
 
 
+def test_a_long_name_stays_beside_its_triangle_and_breaks_between_words(page, tmp_path):
+    name = "smart_router.radix_tree.total_cached_blocks_of_all_the_workers"
+    page.open(written(tmp_path, Report("t", "u", (verdict(name=name, path="$.x"),))))
+    assert page.run("document.querySelector('.all summary').textContent") == name
+    assert page.run("document.querySelectorAll('.all summary wbr').length") == 10
+    first, height = page.run(
+        "{const t = document.querySelector('.all summary');"
+        " const r = document.createRange(); r.selectNode(t.firstChild);"
+        " [r.getBoundingClientRect().top - t.getBoundingClientRect().top, t.offsetHeight]}"
+    )
+    assert first < height / 3
+
+
 def heard(page):
     """Return the role and the name of all that a screen reader comes across."""
     nodes = page.call("Accessibility.getFullAXTree")["nodes"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -32,8 +33,12 @@ _CHARTS: Final = 1_000_000
 _CARDS: Final = 250_000
 """Bytes of what is wrong."""
 _LONGEST: Final = 1000
-_ENTRY: Final = 700
+_AFTER = re.compile(r"(?<=[._/])(?=[^._/])")
+"""Where a name may go on in the next line."""
+_ENTRY: Final = 800
 """Bytes of an entry besides its text."""
+_MARK: Final = 30
+"""Bytes of a line, a note or a place to break, besides their texts."""
 
 
 def check() -> None:
@@ -93,6 +98,7 @@ def _template() -> Template:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["clean"] = _clean
+    environment.filters["parts"] = _AFTER.split
     environment.filters["dedented"] = lambda text: textwrap.dedent(text).split("\n")
     return environment.get_template("report.html")
 
@@ -154,7 +160,9 @@ class _Entry:
         v = self.verdict
         texts = (v.name, v.path, v.expected, v.actual, v.before, v.after, v.why, *self.notes)
         lines = v.source.split("\n")
-        return _ENTRY + sum(len(escape(_clean(t)).encode()) for t in (*texts, *lines) if t)
+        marks = len(_AFTER.findall(v.name[:_LONGEST])) + len(self.notes) + len(lines)
+        said = sum(len(escape(_clean(t)).encode()) for t in (*texts, *lines) if t)
+        return _ENTRY + _MARK * marks + said
 
 
 class _Run:
