@@ -150,6 +150,19 @@ def test_a_page_stays_below_two_megabytes():
         assert "more, not listed" in html
 
 
+def test_the_bar_of_a_section_has_the_colour_and_the_mark_of_its_worst():
+    def bar(*verdicts):
+        html = REPORTERS["html"]([Report("t", "u", verdicts)])
+        tone, before = re.search(r'<li class="(.*)"><span class="name">(.*)page<', html).groups()
+        return tone, re.sub("<[^>]*>", "", before).strip()
+
+    good, info = verdict(Status.PASS), verdict(severity=Severity.INFO)
+    assert bar(good) == ("tone-pass", "")
+    assert bar(good, verdict(Status.SKIP)) == ("tone-muted", "")
+    assert bar(good, info) == ("tone-info", "ℹ")
+    assert bar(good, info, verdict(), info) == ("tone-critical", "✗")
+
+
 def test_what_is_wrong_has_its_chart_beside_it():
     name = "every request is counted"
     counted = Chart(name, Form.STEPS, steps((0.0, 0), (1.0, 9)).series, "page", "s", "change")

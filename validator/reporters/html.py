@@ -165,6 +165,28 @@ class _Entry:
         return _ENTRY + _MARK * marks + said
 
 
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """How much of one section passed, and the worst of the rest."""
+
+    name: str
+    verdicts: Sequence[Verdict]
+
+    @property
+    def place(self) -> str:
+        return wording.place(self.name)
+
+    @property
+    def good(self) -> int:
+        return sum(v.status is Status.PASS for v in self.verdicts)
+
+    @property
+    def worst(self) -> _Entry | None:
+        """The one that went most wrong; None if none did."""
+        bad = [v for v in self.verdicts if v.bad]
+        return _Entry(max(bad, key=lambda v: v.severity.rank), broke=True) if bad else None
+
+
 class _Run:
     """What the page says of one run."""
 
@@ -190,10 +212,7 @@ class _Run:
         self.charts = _by_section(d for d in drawings if id(d) not in told)
         every = [_Entry(v, id(v) in broken) for v in report.verdicts]
         self.rows, self.rows_left = _fitting(every, _ROWS // runs)
-        self.sections = [
-            (section, wording.place(section), sum(v.status is Status.PASS for v in mine), len(mine))
-            for section, mine in wording.sections(report).items()
-        ]
+        self.sections = [_Section(*one) for one in wording.sections(report).items()]
         self.loads = [
             (name, request_lines(ledger), distributions(ledger))
             for name, ledger in report.ledgers.items()
