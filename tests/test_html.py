@@ -96,12 +96,13 @@ class Outline(HTMLParser):
 
     def __init__(self, html):
         super().__init__()
-        self.tags, self.references, self.texts = [], [], []
+        self.tags, self.references, self.places, self.texts = [], [], [], []
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         self.references += [v for k, v in attrs if k in ("src", "href", "action", "xlink:href")]
+        self.places += [v for k, v in attrs if k == "id"]
         assert not any(name.startswith("on") for name, _ in attrs)
 
     def handle_data(self, data):
@@ -128,6 +129,20 @@ def test_a_page_refers_to_nothing_outside_itself():
     assert "b" not in outline.tags
     assert "default-src &#39;none&#39;" in html or "default-src 'none'" in html
     assert not re.search(r"url\(|@import", html)
+
+
+def test_every_part_of_a_report_is_one_click_away():
+    whole, bare = replace(real(), charts=CHARTS), Report("t", "u", ())
+    outline = Outline(REPORTERS["html"]([whole, bare]))
+    linked = [r.removeprefix("#") for r in outline.references if r.startswith("#")]
+    assert set(linked) <= set(outline.places)
+    assert len(outline.places) == len(set(outline.places))
+    assert outline.tags.count("main") == 1
+    assert [r for r in linked if r.endswith("-1")] == [
+        "run-1", "run-1", "wrong-1", "load-1-1", "charts-1-1", "all-1",
+    ]  # fmt: skip
+    assert linked.count("run-2") == 2
+    assert "all-2" not in linked
 
 
 def test_a_page_stays_below_two_megabytes():
@@ -169,7 +184,7 @@ def test_what_is_wrong_has_its_chart_beside_it():
     other = replace(counted, title="other")
     bad, good = verdict(name=name), verdict(Status.PASS, name="other")
     html = REPORTERS["html"]([Report("t", "u", (bad, good), charts=(counted, other))])
-    wrong, _, rest = html.partition("<h2>page</h2>")
+    wrong, _, rest = html.partition('<section class="charts">')
     assert (wrong.count("<svg"), rest.count("<svg")) == (1, 1)
     assert "<figcaption>other" in rest
     (part,) = re.findall(r'<div class="beside">.*?</svg>', html, re.DOTALL)
