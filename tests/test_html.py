@@ -476,6 +476,26 @@ def test_a_chart_is_read_out_as_one_picture(page, tmp_path):
     assert "ladder: s from 1 at p50 to 4 at p99.9" in pictures
 
 
+def test_no_percentile_is_out_of_sight_on_a_phone(page, tmp_path):
+    figures = dict.fromkeys(("mean", "min", "p50", "p90", "p95", "p99", "max"), 12345.67)
+    names = ("ttft_ms", "itl_ms", "tpot_ms", "latency_ms", "wall_ms")
+    load = {"sent": 1, "ok": 1, **{name: {**figures, "count": 1000} for name in names}}
+    page.call(
+        "Emulation.setDeviceMetricsOverride",
+        width=390, height=800, deviceScaleFactor=1, mobile=False,
+    )  # fmt: skip
+    page.open(written(tmp_path, Report("t", "u", (verdict(),), load=load)))
+    try:
+        right = "Math.max(...[...document.querySelectorAll('.figures :is(td, th)')].map({}))"
+        assert page.run(right.format("e => e.getBoundingClientRect().right")) <= 390
+        heads = page.run(
+            "[...document.querySelectorAll('.figures thead th')].map(e => e.offsetTop)"
+        )
+        assert heads == sorted(set(heads))  # one line for each
+    finally:
+        page.call("Emulation.clearDeviceMetricsOverride")
+
+
 @pytest.mark.parametrize("width", [360, 800, 1200])
 def test_what_a_row_unfolds_is_as_wide_as_the_table(page, tmp_path, width):
     page.call(
