@@ -23,7 +23,7 @@ FOLDER = Path(__file__).parent / "pictures"
 SPEC = "examples/01-first.yaml"
 FAULT = "uncounted-streams"
 WIDTH = 100
-WINDOW = "1100,820"
+WINDOW = "1100,866"
 PAPER = TerminalTheme(
     (22, 27, 34),
     (201, 209, 217),
