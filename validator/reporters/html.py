@@ -242,12 +242,20 @@ def _drawings(charts: Iterable[Chart], room: int) -> tuple[list[Drawing], int]:
     kept = []
     left = 0
     for drawing in _all_drawn(charts):
-        room -= len(drawing.svg.encode())
+        room -= _size(drawing)
         if room < 0:
             left += 1
         else:
             kept.append(drawing)
     return kept, left
+
+
+def _size(drawing: Drawing) -> int:
+    """Return how many bytes of the page a drawing takes, about."""
+    texts = (drawing.chart.title, drawing.chart.note, *(key.name for key in drawing.keys))
+    marks = sum(len(_AFTER.findall(text[:_LONGEST])) for text in texts) + 4 * len(texts)
+    said = sum(len(escape(_clean(text)).encode()) for text in texts)
+    return len(drawing.svg.encode()) + _MARK * marks + said
 
 
 def _by_section(drawings: Iterable[Drawing]) -> list[tuple[str, list[Drawing]]]:

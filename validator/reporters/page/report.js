@@ -40,10 +40,10 @@ document.addEventListener("keydown", (event) => {
 });
 const tip = document.getElementById("tip");
 document.addEventListener("mousemove", (event) => {
-  const mark = event.target.closest?.("svg [role='graphics-symbol'][aria-roledescription='bar'], svg [role='graphics-symbol'][aria-roledescription='point']");
+  const mark = event.target.closest?.("svg [data-tip]");
   tip.hidden = !mark;
   if (mark) {
-    tip.textContent = mark.getAttribute("aria-label");
+    tip.textContent = mark.dataset.tip;
     tip.style.left = `${Math.min(event.clientX + 12, innerWidth - tip.offsetWidth - 8)}px`;
     tip.style.top = `${event.clientY + 16}px`;
   }
