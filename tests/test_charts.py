@@ -150,8 +150,18 @@ def test_looks_before_and_after_are_enough_for_a_counter():
 def test_a_counter_moves_when_it_was_seen_to_move_while_settling():
     looks = (page(100, 0, 2.7), page(104, 0, 2.8))
     seen = {"during": {}, "settling": {"page": looks}, "after": {"page": page(104, 0, 12.0)}}
-    _, server = drawn(**seen)["every request is counted"].series
-    assert points(server) == [(0, 0), (0.7, 0), (0.8, 4), (10, 4)]
+    client, server = drawn(**seen)["every request is counted"].series
+    assert points(server) == [(0, 0), (0.7, 0), (0.8, 4)]
+    assert points(client)[-1] == (0.8, 4)
+
+
+@pytest.mark.parametrize("total", [100, 103])
+def test_how_long_a_counter_did_not_come_as_far_as_the_client_is_shown(total):
+    looks = (page(total, 0, 2.7),)
+    seen = {"during": {}, "settling": {"page": looks}, "after": {"page": page(total, 0, 12.0)}}
+    client, server = drawn(**seen)["every request is counted"].series
+    assert [at for at, _ in points(server)] == [0, 0.7, 10]
+    assert points(client)[-1] == (10, 4)
 
 
 def asking(*assertions, bad=(), **seen):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeGuard
+from itertools import pairwise
+from typing import Final
 
 from validator.asking import Field, Movement, fields, movements, orders
+from validator.percentiles import fits, is_pair, is_percentile, ladder, ordered, percentile
 from validator.query import Query
 from validator.records.chart import By, Chart, Form, Series
 from validator.records.observation import Observations, Snapshot
@@ -16,17 +17,13 @@ from validator.records.trace import Point, Trace
 from validator.selector import Selector
 from validator.span import Span
 from validator.spec.model import Over, PathAssertion
-from validator.values import Json, Number, is_number
+from validator.values import Json, Number
 
 SINCE: Final = "s since the load began"
 _MOST_SERIES: Final = 8
 _MOST_LOOKS: Final = 200
 """Of one series, however long the load was."""
-_MOST: Final = 1e300
-_PERCENTILE = re.compile(r"p(\d\d?(?:\.\d+)?)")
-_ASKED = re.compile(rf"(?:.*_)?{_PERCENTILE.pattern}(?:_m?s)?")
-"""The name of a percentile that a spec gives, such as `temp_p90`."""
-_ENDS: Final = {"min": 0.0, "max": 100.0}
+_NOTHING: Final = (0.0, math.nan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ class Beside:
                     Series(f"{self._ledger_name}.{'.'.join(f)}, by the client", points)
                     for f, points in client.items()
                 )
-                yield self._steps(assertion, (*own, *server), "change")
+                yield self._steps(assertion, (*own, *_without_rest(own, server)), "change")
 
     def gauges(self, asked: Iterable[PathAssertion]) -> Iterator[Found]:
         """Yield what was asked over the whole load, as it was sampled."""
@@ -107,16 +104,16 @@ class Beside:
         after = self.seen.after.get(str(assertion.endpoint))
         if after is None or after.error is not None:
             return
-        for distribution, percentile in filter(_is_pair, self._own(fields(assertion.condition))):
+        for distribution, rung in filter(is_pair, self._own(fields(assertion.condition))):
             book = self.ledger.get(distribution) if isinstance(self.ledger, dict) else None
-            client, server = _ladder(book), _family(assertion, percentile, after)
+            client, server = ladder(book), _family(assertion, rung, after)
             if client and server:
                 name = _short(assertion, 1)
                 own = Series(f"{self._ledger_name}.{distribution}, by the client", client)
                 yield name, "ms", (own, Series(f"{name}, by the server", server, By.SERVER))
         for keys in orders(assertion.condition):
             matches = assertion.query.select(after.document)
-            found = [(m.path, rungs) for m in matches if (rungs := _ordered(m.value, keys))]
+            found = [(m.path, rungs) for m in matches if (rungs := ordered(m.value, keys))]
             if found:
                 yield (
                     _short(assertion),
@@ -160,7 +157,7 @@ class Beside:
     ) -> Iterator[tuple[float, dict[str, Number]]]:
         for at, look in looks:
             matches = assertion.query.select(look.document)
-            yield at, {m.path: m.value for m in matches if _fits(m.value)}
+            yield at, {m.path: m.value for m in matches if fits(m.value)}
 
     def _since_before(self, assertion: PathAssertion, movement: Movement) -> list[Series]:
         """Return how far a value has come at each look: of several the sum, if that is asked."""
@@ -199,6 +196,31 @@ def _held(series: Series, end: float) -> Series:
     return Series(series.name, (*series.points, (end, value))) if at < end else series
 
 
+def _without_rest(client: Sequence[Series], server: Sequence[Series]) -> list[Series]:
+    """Leave out how long a counter stood still that had come as far as the client.
+
+    After a load of a second that may be ten, which would press all that moved to the left.
+    """
+    due = {series.points[-1][1] for series in client}
+    if due and any(series.points[-1][1] not in due for series in server):
+        return list(server)
+    end = max(map(_came_to_rest, server))
+    if not end:
+        return list(server)
+    return [
+        Series(series.name, tuple(p for p in series.points if p[0] <= end), series.by)
+        for series in server
+    ]
+
+
+def _came_to_rest(series: Series) -> float:
+    """Return from when on a value was what it is in the end."""
+    *_, (at, _) = (
+        later for earlier, later in pairwise((_NOTHING, *series.points)) if earlier[1] != later[1]
+    )
+    return at
+
+
 def _by_path(values: Mapping[str, list[Point]]) -> list[Series]:
     first = list(values.items())[:_MOST_SERIES]
     return [Series(path, _thinned(points), By.SERVER) for path, points in first]
@@ -214,58 +236,17 @@ def _thinned(points: list[Point]) -> tuple[Point, ...]:
     return (points[0], *tops, points[-1])
 
 
-def _fits(value: Json) -> TypeGuard[Number]:
-    """Say whether *value* is a number that a sum of floats can hold."""
-    return is_number(value) and abs(value) < _MOST
-
-
-# Percentiles
-
-
-def _ladder(document: Json) -> tuple[Point, ...]:
-    """Return the percentiles among the members of an object, in order."""
-    members = document if isinstance(document, dict) else {}
-    rungs = {at: v for key, v in members.items() if (at := _percentile(key)) is not None}
-    return _rungs(rungs)
-
-
-def _ordered(document: Json, keys: Iterable[str]) -> tuple[Point, ...]:
-    """Return what stands under those of *keys* that are percentiles, at least two."""
-    members = document if isinstance(document, dict) else {}
-    named = {_ENDS.get(key, _percentile(key, _ASKED)): members.get(key) for key in keys}
-    rungs = _rungs({at: value for at, value in named.items() if at is not None})
-    return rungs if len(rungs) > 1 else ()
-
-
-def _rungs(found: Mapping[float, Json]) -> tuple[Point, ...]:
-    return tuple(sorted((at, value) for at, value in found.items() if _fits(value)))
-
-
-def _percentile(key: str, form: re.Pattern[str] = _PERCENTILE) -> float | None:
-    named = form.fullmatch(key)
-    return None if named is None else float(named[1])
-
-
-def _is_pair(field: Field) -> bool:
-    """Say whether *field* is a percentile of a distribution, such as `ttft_ms.p50`."""
-    return len(field) == len(("ttft_ms", "p50")) and _percentile(field[-1]) is not None
-
-
 def _family(assertion: PathAssertion, asked: str, after: Snapshot) -> tuple[Point, ...]:
     """Return the percentiles that stand beside the one that is *asked* about."""
     query = assertion.query
-    if isinstance(query, Query) and query.definite and _is_percentile(query):
+    if isinstance(query, Query) and query.definite and is_percentile(query):
         beside = after.document
         for key in query.keys[:-1]:
             beside = beside.get(str(key)) if isinstance(beside, dict) else None
-        return _ladder(beside)
-    found = [m.value for m in query.select(after.document) if _fits(m.value)]
-    at = _percentile(asked)
+        return ladder(beside)
+    found = [m.value for m in query.select(after.document) if fits(m.value)]
+    at = percentile(asked)
     return ((at, found[0]),) if len(found) == 1 and at is not None else ()
-
-
-def _is_percentile(query: Query) -> bool:
-    return bool(query.keys) and _percentile(str(query.keys[-1])) is not None
 
 
 def _short(assertion: PathAssertion, without: int = 0) -> str:
@@ -273,5 +254,5 @@ def _short(assertion: PathAssertion, without: int = 0) -> str:
     query = assertion.query
     if isinstance(query, Selector) or not query.definite:
         return str(query)
-    keys = query.keys[: len(query.keys) - without] if _is_percentile(query) else query.keys
+    keys = query.keys[: len(query.keys) - without] if is_percentile(query) else query.keys
     return ".".join(map(str, keys)) or str(query)
