@@ -55,11 +55,11 @@ def check() -> None:
 def render(reports: Sequence[Report]) -> str:
     """One HTML file of at most 2 MB that opens offline: the result, what is wrong, charts.
 
-    The result comes first, then what is wrong with its lines of the spec; a table of all
-    assertions can be filtered by status, severity, endpoint and text. Charts show the load and,
-    beside it, what the server's sampled counters and gauges said. It is light or dark as the
-    reader's system is, and prints. Without scripts all but the filter works. It needs the extra
-    `html`.
+    The result comes first, then what is wrong with its lines of the spec and its chart; a table
+    of all assertions can be filtered by status, severity, endpoint and text. Charts show the load
+    and, beside the client's own counts, how far the server's counters came, its sampled gauges and
+    its percentiles. It is light or dark as the reader's system is, and prints. Without scripts all
+    but the filter works. It needs the extra `html`.
 
     ```yaml
     # validator run SPEC --report html=report.html
