@@ -217,6 +217,28 @@ def test_each_of_several_matches_has_its_own_line():
     assert [series.name for series in server] == ["$.workers[0].n", "$.workers[1].n"]
 
 
+@pytest.mark.parametrize("condition", ["delta: {sum: {ge: 0}}", "sum: {delta: {ge: 0}}"])
+def test_a_sum_is_one_line(condition):
+    (chart,), _ = asking(f'{{path: "$.workers[*].n", {condition}}}')
+    assert points(chart.series[0])[-1] == (1.0, 4)
+
+
+@pytest.mark.parametrize("condition", ["each: {delta: {ge: 0}}", "delta: {each: {ge: 0}}"])
+def test_a_quantifier_hides_no_change(condition):
+    (chart,), _ = asking(f'{{path: "$.workers[*].n", {condition}}}')
+    assert len(chart.series) == 2
+
+
+def test_each_of_several_objects_has_its_ladder():
+    (chart,), _ = asking("{path: $.ttft, each: {ordered: [p50, p90]}}")
+    assert points(chart.series[0]) == [(50, 50), (90, 90)]
+
+
+def test_a_percentile_under_another_name_is_one_rung():
+    (chart,), _ = asking('{path: $.ttft.avg, le: "${load.ttft_ms.p50}"}')
+    assert points(chart.series[1]) == [(50, 60)]
+
+
 @pytest.mark.parametrize(
     "condition",
     ["delta: {max: {le: 5}}", "max: {delta: {le: 5}}", "count: {delta: {eq: 0}}", "ge: 0"],
