@@ -44,6 +44,8 @@ def chosen(words: Sequence[str], formats: Collection[str] | None = None) -> Outp
 
     Without *formats* they are those of reports.
     """
+    if not words:
+        return Output()  # and what draws reports is read while nobody waits, after the load
     from validator.files import check_writable
     from validator.registry import suggest
     from validator.reporters import REPORTERS, check_usable

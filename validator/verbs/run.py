@@ -35,7 +35,6 @@ def run_command(specs: tuple[str, ...], **flags: Any) -> None:
 
 def perform(paths: Sequence[Path], flags: Flags, url: str | None = None) -> int:
     """Run every spec and show the reports; return the exit code."""
-    from validator.comparison import against
     from validator.records.verdict import Severity
 
     output = chosen(flags.reports)
@@ -59,6 +58,8 @@ def perform(paths: Sequence[Path], flags: Flags, url: str | None = None) -> int:
     for spec in specs:
         report = _one(spec, flags, fail_on, unwritten)
         if baseline:
+            from validator.comparison import against
+
             report = against(report, baseline, only_new=NEW in flags.fail_on)
         reports.append(report)
         if report.exit_code == INTERRUPTED:
@@ -107,13 +108,10 @@ def executor_for(flags: Flags) -> Executor | None:
 
 def _one(spec: Spec, flags: Flags, fail_on: Severity, unwritten: list[UsageError]) -> Report:
     """Run or replay one spec; add to *unwritten* why its recording could not be."""
-    from validator.conclusion import conclude
-
-    vacuous = VACUOUS in flags.fail_on
     if flags.replay is not None:
         recording = read_recording(spec, flags.replay)
-        return conclude(spec, recording, fail_on=fail_on, fail_on_vacuous=vacuous)
-    recording = watched(spec, flags)
+    else:
+        recording = watched(spec, flags)
     if flags.record is not None:
         from validator.files import write
         from validator.recording import written
@@ -123,7 +121,9 @@ def _one(spec: Spec, flags: Flags, fail_on: Severity, unwritten: list[UsageError
             write(Path(flags.record), written(Redaction(spec.secrets).record(recording)))
         except UsageError as error:
             unwritten.append(error)
-    return conclude(spec, recording, fail_on=fail_on, fail_on_vacuous=vacuous)
+    from validator.conclusion import conclude
+
+    return conclude(spec, recording, fail_on=fail_on, fail_on_vacuous=VACUOUS in flags.fail_on)
 
 
 def check_fits(spec: Spec, recording: Recording, file: str) -> None:
