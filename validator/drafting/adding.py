@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from validator.drafting.claims import Claim, Heading
-from validator.drafting.deciding import escaped
 from validator.drafting.drafts import Page
 from validator.drafting.looking import renamed
+from validator.drafting.places import escaped
 from validator.drafting.writing import Draft, Frame, claim_lines, endpoint_lines, load_lines
 from validator.errors import Problems, SpecProblems, UsageError
 from validator.judgement import asks_change

@@ -9,26 +9,16 @@ from typing import Any
 
 from validator.drafting import words
 from validator.drafting.claims import HERE, Claim, Evidence, Figure, Heading, Load, figures
+from validator.drafting.places import bound_to, encodable, escaped, place_of
+from validator.drafting.shapes import SHAPES, identity, not_finite, quantiles_beside
 from validator.drafting.spots import Look, Spot
 from validator.exposition import series
 from validator.ledger import FINISH_REASONS
-from validator.query import child
-from validator.values import Json, is_number
+from validator.values import is_number
 
 _MOST_SERIES = 3
-_FIRST = ("min", "minimum")
-_LAST = ("max", "maximum")
-_PATTERNS = (
-    (r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d", re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*", re.DOTALL)),
-    (
-        "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$",
-        re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
-    ),
-    (r"^v?\d+\.\d+", re.compile(r"v?\d+\.\d+.*", re.DOTALL)),
-)
 _LABEL = re.compile(r'([a-zA-Z_]\w*)="([^"\\]*)"')
 _ELEMENT = re.compile(r"\[\d+\]")
-_LONGEST_CONSTANT = 80
 _STILL = "stood still: is there a load that moves it?"
 _HUNDRED = 100
 _AN_INTEGER = 2
@@ -49,19 +39,15 @@ class Decider:
 
     def claims(self, spot: Spot) -> Iterator[Claim]:
         """Yield what may be claimed of the values at *spot*."""
-        alone = {
-            "number": self._number,
-            "object": self._object,
-            "array": self._array,
-            "string": self._text,
-            "boolean": self._boolean,
-        }
         kinds = sorted(self._kinds(spot))
         if not encodable(spot.path):
             return
-        if len(kinds) == 1 and kinds[0] in alone:
-            yield from alone[kinds[0]](spot)
-            yield from self._identity(spot)
+        if kinds == ["number"]:
+            yield from self._number(spot)
+            yield from identity(spot)
+        elif len(kinds) == 1 and kinds[0] in SHAPES:
+            yield from SHAPES[kinds[0]](spot, self.evidence)
+            yield from identity(spot)
         else:
             yield self._of_other_kinds(spot, kinds)
 
@@ -71,7 +57,7 @@ class Decider:
             remark = "did not hold: gone at one of the looks"
             return Claim(Heading.SUGGESTED, place, {"exists": True}, remark=remark)
         if spot.metric:
-            return _not_finite(place)
+            return not_finite(place)
         if kinds == ["null"]:
             remark = "null: what is it when there is one?"
             return Claim(Heading.SUGGESTED, place, {"type": "null"}, remark=remark)
@@ -399,120 +385,6 @@ class Decider:
         text = text.replace(f'="{model}"', '="${vars.model}"')
         return text.replace(f"['{model}']", "['${vars.model}']")
 
-    # Everything else
-
-    def _identity(self, spot: Spot) -> Iterator[Claim]:
-        """Yield that no two elements have the same id."""
-        whole = whole_of(spot).removesuffix("[*]")
-        holder = spot.within[-1] if spot.within else ""
-        if "*" in whole or whole == whole_of(spot) or not words.is_identity(spot.name, holder):
-            return
-        looks = [list(map(str, look.values())) for look in spot.looks]
-        if all(len(ids) > 1 and len({*ids}) == len(ids) for ids in looks):
-            yield Claim(Heading.KINDS, place_of(spot), {"unique": True})
-
-    def _object(self, spot: Spot) -> Iterator[Claim]:
-        place = place_of(spot)
-        finals = [v for i in self.evidence.final for v in spot.looks[i].values()]
-        objects = [v for v in finals if isinstance(v, dict)]
-        yield from self._alike(spot, objects)
-        if not any(objects):
-            yield Claim(Heading.KINDS, place, {"type": "object"})
-            return
-        shared = [key for key in objects[0] if all(key in one for one in objects)]
-        ladders = list(_ladders(shared))
-        known = [{*keys} for keys in ladders]
-        ladders += [k for k in _middles(shared) if not any({*k} <= keys for keys in known)]
-        for keys in ladders:
-            if all(_rises(one, keys) for one in objects):
-                idle = all(one[key] == 0 for one in objects for key in keys)
-                claim = Claim(Heading.ORDERED, place, {"ordered": list(map(escaped, keys))})
-                yield claim.doubted("all 0 when looked at") if idle else claim
-
-    def _alike(self, spot: Spot, objects: list[dict[str, Json]]) -> Iterator[Claim]:
-        """Yield that the elements of an array have the same keys."""
-        keys = [key for key in objects[0] if encodable(key)]
-        alike = all(one.keys() == objects[0].keys() for one in objects)
-        if spot.path.endswith("[*]") and keys and alike:
-            yield Claim(Heading.KINDS, place_of(spot), {"has_keys": list(map(escaped, keys))})
-
-    def _array(self, spot: Spot) -> Iterator[Claim]:
-        finals = [v for i in self.evidence.final for v in spot.looks[i].values()]
-        lengths = [len(v) for look in spot.looks for v in look.values() if isinstance(v, list)]
-        if all(finals) and len(set(lengths)) == 1 and words.words(spot.name) & words.CONFIGURED:
-            yield Claim(Heading.CONSTANT, place_of(spot), {"length": {"eq": lengths[0]}})
-        elif all(finals):
-            yield Claim(Heading.KINDS, place_of(spot), {"type": "array", "length": {"gt": 0}})
-            if len(set(lengths)) == 1 and len(spot.looks) > 1:
-                asks = {"length": {"eq": lengths[0]}}
-                yield Claim(Heading.SUGGESTED, place_of(spot), asks, remark="always so many?")
-        else:
-            yield Claim(Heading.KINDS, place_of(spot), {"type": "array"})
-
-    def _text(self, spot: Spot) -> Iterator[Claim]:
-        place = place_of(spot)
-        values = [value for value in spot.values if isinstance(value, str)]
-        if spot.metric:
-            yield _not_finite(place)
-            return
-        for text, pattern in _PATTERNS:
-            if all(pattern.fullmatch(value) for value in values):
-                yield Claim(Heading.KINDS, place, {"matches": escaped(text)})
-                return
-        constant = len(set(values)) == 1 and len(values[0]) <= _LONGEST_CONSTANT
-        named = words.words(spot.name)
-        fixed = named & (words.CONFIGURED | {"status", "state", "object", "kind", "type", "unit"})
-        if constant and not spot.several and fixed and values[0] and encodable(values[0]):
-            yield Claim(Heading.CONSTANT, place, {"eq": escaped(values[0])})
-        elif all(values):
-            yield Claim(Heading.KINDS, place, {"type": "string", "empty": False})
-        else:
-            yield Claim(Heading.KINDS, place, {"type": "string"})
-
-    def _boolean(self, spot: Spot) -> Iterator[Claim]:
-        values = set(map(bool, spot.values))
-        named = words.words(spot.name)
-        if values == {True} and named & {"ok", "healthy", "ready", "alive", "enabled", "success"}:
-            yield Claim(Heading.CONSTANT, place_of(spot), {"eq": True})
-        else:
-            yield Claim(Heading.KINDS, place_of(spot), {"type": "boolean"})
-
-
-def escaped(text: str) -> str:
-    """Return *text* so that a spec takes nothing in it for a reference."""
-    return text.replace("${", "$${")
-
-
-def encodable(text: str) -> bool:
-    """Say whether *text* can stand in a file: JSON can hold half a character, UTF-8 cannot."""
-    return not any("\ud800" <= c <= "\udfff" for c in text)
-
-
-def quantiles_beside(spot: Spot) -> bool:
-    """Say whether *spot* is one of a ladder: beside `p50`, a `max` was measured."""
-    return spot.name in (*_FIRST, *_LAST) or words.quantile(spot.name) is not None
-
-
-def _not_finite(place: Mapping[str, Any]) -> Claim:
-    remark = "did not hold: NaN or infinite"
-    return Claim(Heading.SUGGESTED, place, {"type": "number"}, remark=remark)
-
-
-def whole_of(spot: Spot) -> str:
-    """Return the path of the object in which *spot* is."""
-    return spot.path.removesuffix(child("", spot.name))
-
-
-def bound_to(spot: Spot) -> Any:
-    """Return what a `let:` binds for *spot*."""
-    where = escaped(spot.path)
-    return {"endpoint": HERE, "metric": where} if spot.metric else where
-
-
-def place_of(spot: Spot) -> dict[str, str]:
-    """Return where an assertion looks for *spot*."""
-    return {"metric" if spot.metric else "path": escaped(spot.path)}
-
 
 def _told_apart(spot: Spot) -> Iterator[tuple[str, str, Spot]]:
     """Yield what tells requests apart, a label or the key of an object, its values and parts."""
@@ -580,40 +452,3 @@ def _comes_later(spot: Spot) -> bool:
     others, which is made when there is something to put into it.
     """
     return not spot.metric and (".*" in spot.path or len(spot.within) > 1)
-
-
-def _ladders(shared: list[str]) -> Iterator[list[str]]:
-    """Yield the keys of each family of percentiles, in their order, with `min` and `max`."""
-    families: dict[tuple[str, str], list[tuple[float, str]]] = {}
-    for key in shared:
-        if (found := words.quantile(key)) is not None and encodable(key):
-            before, after, height = found
-            families.setdefault((before, after), []).append((height, key))
-    for (before, after), steps in families.items():
-        if after == "bare" and len(steps) < len(shared):
-            continue  # numbers for keys are percentiles only among their like
-        ordered = [key for _, key in sorted(steps)]
-        ends = "" if after == "bare" else after
-        first = [k for k in shared if k in {f"{before}{end}{ends}" for end in _FIRST}]
-        last = [k for k in shared if k in {f"{before}{end}{ends}" for end in _LAST}]
-        ladder = [*first[:1], *ordered, *last[:1]]
-        if len(ladder) > 1:
-            yield ladder
-
-
-def _middles(shared: list[str]) -> Iterator[list[str]]:
-    """Yield the keys of each least, mean and greatest that are of one family."""
-    families: dict[str, dict[int, str]] = {}
-    for key in shared:
-        if (found := words.extent(key)) is not None and encodable(key):
-            rest, height = found
-            families.setdefault(rest, {}).setdefault(height, key)
-    for family in families.values():
-        if len(family) > 1:
-            yield [family[height] for height in sorted(family)]
-
-
-def _rises(one: dict[str, Json], keys: list[str]) -> bool:
-    values = [one[key] for key in keys]
-    numbers = [value for value in values if is_number(value)]
-    return len(numbers) == len(values) and numbers == sorted(numbers)

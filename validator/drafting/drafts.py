@@ -9,8 +9,9 @@ from itertools import chain
 from validator.conclusion import conclude
 from validator.drafting import words
 from validator.drafting.claims import Claim, Evidence, Heading, Load
-from validator.drafting.deciding import Decider, encodable
+from validator.drafting.deciding import Decider
 from validator.drafting.histograms import histograms
+from validator.drafting.places import encodable
 from validator.drafting.relations import relations
 from validator.drafting.spots import Spot, metrics, spots
 from validator.drafting.writing import Draft, Frame, spec_text

@@ -12,7 +12,8 @@ from typing import Any
 
 from validator.drafting import words
 from validator.drafting.claims import Claim, Heading
-from validator.drafting.deciding import Decider, encodable, escaped
+from validator.drafting.deciding import Decider
+from validator.drafting.places import encodable, escaped
 from validator.drafting.spots import Look, Spot
 from validator.query import child
 from validator.values import Json

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-from validator.drafting.deciding import encodable, escaped
 from validator.drafting.drafts import Page
 from validator.drafting.formats import recognised
+from validator.drafting.places import encodable, escaped
 from validator.drafting.spots import metrics, spots, still
 from validator.drafting.writing import Frame, quoted, spec_text
 from validator.errors import ProbeError, UsageError, ValidatorError

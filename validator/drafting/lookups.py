@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from validator.drafting import words
 from validator.drafting.claims import Claim, Heading
-from validator.drafting.deciding import Decider, bound_to, encodable, escaped, whole_of
+from validator.drafting.deciding import Decider
+from validator.drafting.places import bound_to, encodable, escaped, whole_of
 from validator.drafting.spots import Look, Spot
 from validator.expressions import compile_expression
 from validator.values import is_number

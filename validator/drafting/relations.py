@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from validator.drafting import words
 from validator.drafting.claims import Claim, Heading
-from validator.drafting.deciding import Decider, bound_to, encodable, escaped, place_of, whole_of
+from validator.drafting.deciding import Decider
 from validator.drafting.lookups import lookups
+from validator.drafting.places import bound_to, encodable, escaped, place_of, whole_of
 from validator.drafting.spots import Spot
 from validator.values import is_number
 
