@@ -89,6 +89,29 @@ def test_a_connection_is_used_again():
     assert asyncio.run(twice()) == 1
 
 
+@pytest.mark.parametrize(
+    "name,value,url",
+    [
+        ("SSL_CERT_FILE", "/nowhere/certificates.pem", "https://127.0.0.1:9/"),
+        ("HTTP_PROXY", "http://user:pa5s/w0rd@proxy:99", "http://127.0.0.1:9/"),
+    ],
+)
+def test_what_the_environment_makes_impossible_is_not_blamed_on_the_page(
+    monkeypatch, name, value, url
+):
+    monkeypatch.setenv(name, value)
+
+    async def once():
+        async with session() as client:
+            await HttpProbe(client, url).fetch()
+
+    with pytest.raises(ProbeError, match="that the environment names cannot be used") as refused:
+        asyncio.run(once())
+    assert refused.value.cause == "environment"
+    assert name in str(refused.value)
+    assert "pa5s" not in str(refused.value)
+
+
 def test_nobody_listens():
     async def once():
         async with session() as client:

@@ -597,15 +597,23 @@ def test_a_proxy_that_cannot_be_used_is_said_in_one_line(transport, monkeypatch)
     if transport == "fast":  # which sends nothing by it
         assert sent_by((GOOD,), transport)[0].exchanges[0].ok
     else:
-        with pytest.raises(UsageError, match=r"no request can be sent .*ALL_PROXY"):
+        with pytest.raises(UsageError, match=r"cannot be used \(ImportError.*ALL_PROXY"):
             sent_by((GOOD,), transport)
+
+
+def test_the_password_of_a_proxy_is_not_told(monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://user:pa5s/w0rd@proxy:99")
+    monkeypatch.setenv("NO_PROXY", "")
+    with pytest.raises(UsageError, match="HTTP_PROXY") as refused:
+        sent_by((GOOD,), "openai")
+    assert "pa5s" not in str(refused.value)
 
 
 def test_certificates_that_are_not_there_fail_the_requests_and_not_the_run(monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/certificates.pem")
     result, _ = sent_by((GOOD,), "fast", url="https://127.0.0.1:9")
     assert result.exchanges[0].outcome == "client_error"
-    assert "certificates cannot be read" in result.exchanges[0].detail
+    assert "certificates that the environment names cannot be used" in result.exchanges[0].detail
     assert sent_by((GOOD,), "fast")[0].exchanges[0].ok
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
@@ -11,7 +12,8 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from validator.drivers import failures, transport
+from validator import environment
+from validator.drivers import transport
 from validator.drivers.base import Clock, Connection, Sender, key
 from validator.drivers.objects import ObjectSender
 from validator.drivers.prompts import Prompts
@@ -189,12 +191,8 @@ async def _client(connection: Connection, options: Mapping[str, Any]) -> AsyncIt
             },
             **options,
         )
-    except Exception as failure:  # of several libraries: a proxy or certificates it cannot use
-        cause = failures.one_line(f"{type(failure).__name__}: {failure}")
-        raise UsageError(
-            f"load: no request can be sent with the proxies and certificates that the environment "
-            f"names ({cause}): look at HTTP_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE"
-        ) from failure
+    except Exception as failure:  # of several libraries, and known to none of ours
+        raise UsageError(f"load: {environment.unusable(failure)}") from failure
     with _without("OPENAI_CUSTOM_HEADERS"):
         client = openai.AsyncOpenAI(
             base_url=f"{connection.url}/v1",
@@ -208,15 +206,20 @@ async def _client(connection: Connection, options: Mapping[str, Any]) -> AsyncIt
         yield client
 
 
+_hiding = threading.Lock()
+"""Several shares of a load may be threads of one process."""
+
+
 @contextmanager
 def _without(name: str) -> Iterator[None]:
     """Hide a variable of the environment, which is no target's business, for the block."""
-    hidden = os.environ.pop(name, None)
-    try:
-        yield
-    finally:
-        if hidden is not None:
-            os.environ[name] = hidden
+    with _hiding:
+        hidden = os.environ.pop(name, None)
+        try:
+            yield
+        finally:
+            if hidden is not None:
+                os.environ[name] = hidden
 
 
 def _plain_options(width: int) -> dict[str, Any]:

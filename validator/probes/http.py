@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from validator import environment
 from validator.duration import written
 from validator.errors import ProbeError
 from validator.probes.base import Collect
@@ -33,18 +34,20 @@ class Session:
         self._clients: dict[bool, httpx.AsyncClient] = {}
 
     def client(self, url: str) -> httpx.AsyncClient:
-        """Return what reads *url*."""
-        from urllib.request import getproxies  # noqa: PLC0415 - 15 ms, and httpx has it anyway
-
-        secure = not url.lower().startswith("http:") or bool(getproxies())
+        """Return what reads *url*; raise `ProbeError` when the environment lets nothing do so."""
+        secure = not url.lower().startswith("http:") or environment.proxied()
         if secure not in self._clients:
-            self._clients[secure] = _client(secure=secure)
+            try:
+                self._clients[secure] = _client(secure=secure)
+            except Exception as failure:  # of several libraries, and no fault of the endpoint's
+                raise ProbeError("environment", environment.unusable(failure)) from failure
         return self._clients[secure]
 
     async def close(self) -> None:
         """Leave every connection."""
-        for client in self._clients.values():
-            await client.aclose()
+        async with AsyncExitStack() as stack:  # the others too, should one not be left in peace
+            for client in self._clients.values():
+                stack.push_async_callback(client.aclose)
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from validator import environment
 from validator.drivers.base import Clock, Connection
 from validator.drivers.failures import ExchangeError, describe, our_limit
 from validator.drivers.fast.events import events_of
@@ -110,8 +111,7 @@ class FastSender(Timed[FastRequest]):
         try:
             tls = self._tls() if scheme == "https" else None
         except OSError as failure:
-            said = f"the trusted certificates cannot be read ({describe(failure)}): SSL_CERT_FILE?"
-            raise ExchangeError("client_error", said) from failure
+            raise ExchangeError("client_error", environment.unusable(failure)) from failure
         self._pool = Pool(Origin(host, port, tls), self._clock)
         return self._pool
 
