@@ -11,7 +11,7 @@ from command_line import validator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from validator.comparison import Kind, against, check_baseline, difference, pairs
+from validator.comparison import Figure, Kind, against, check_baseline, difference, pairs
 from validator.errors import UsageError
 from validator.records.verdict import Report, Severity, Status, Verdict
 from validator.reporters import REPORTERS
@@ -126,6 +126,28 @@ def test_of_the_figures_what_got_worse_comes_first():
         ("load.failed", True), ("load.requests_per_s", True), ("load.ok", True),
         ("load.ttft_ms.p50", False),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "path,was,now,worse",
+    [
+        ("goodput.missed", 10, 2, False),
+        ("goodput.missed", 2, 10, True),
+        ("goodput.met", 10, 2, True),
+        ("goodput.share", 0.9, 0.5, True),
+        ("goodput.requests_per_s", 9, 5, True),
+        ("goodput.undetermined", 4, 1, False),
+        ("goodput.slo_ms.ttft", 100, 200, False),
+        ("outcomes.timeout", 1, 9, True),
+        ("outcomes.ok", 9, 1, True),
+        ("ttft_ms.p50", 1, 9, True),
+        ("ttft_ms.count", 1, 9, False),
+        ("client.lag_ms.p50", 1, 9, False),
+        ("chunks", 1, 9, False),
+    ],
+)
+def test_a_figure_is_worse_where_nobody_wants_it_to_go(path, was, now, worse):
+    assert Figure(f"load.{path}", was, now).worse == worse
 
 
 def test_of_several_loads_each_ledger_is_compared():

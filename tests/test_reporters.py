@@ -123,6 +123,19 @@ def test_a_junit_case_stays_itself_when_its_line_moves(tmp_path):
     assert names[0] == names[1] == [("my_spec.a_b", "reachable"), ("my_spec.a_b", "x")]
 
 
+def test_specs_of_one_name_are_apart_in_junit():
+    one = Verdict("x", Status.PASS, Severity.CRITICAL, "", "", section="page")
+    for specs, classes in (
+        (("a/dash.yaml", "b/dash.yaml"), ["a_dash.page", "b_dash.page"]),
+        (("a/dash.yaml", "a/other.yaml"), ["dash.page", "other.page"]),
+        (("dash.yaml", "a/dash.yaml"), ["dash.page", "a_dash.page"]),
+        (("dash.yaml",), ["dash.page"]),
+    ):
+        reports = [Report("t", "", (one,), spec=spec) for spec in specs]
+        root = etree.fromstring(REPORTERS["junit"](reports).encode())
+        assert [case.get("classname") for case in root.iter("testcase")] == classes
+
+
 def test_a_junit_parser_counts_what_broke_each_run(everything):
     suites, cases = cases_of(everything)
     assert suites.tests == len(cases)

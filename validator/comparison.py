@@ -15,8 +15,10 @@ from validator.values import Json, is_number
 Pair = tuple[Verdict | None, Verdict | None]
 """A verdict of the earlier run and its match in the later one."""
 
-_WANTED = ("ok", "success_rate", "goodput")
+_WANTED = ("ok", "success_rate", "met", "share")
 """Figures of which less is worse."""
+_UNWANTED = ("failed", "missed")
+"""Figures of which more is worse."""
 
 
 class Kind(Enum):
@@ -64,13 +66,16 @@ class Figure:
     @property
     def worse(self) -> bool:
         """Whether it moved to where nobody wants it."""
-        ratio, keys = self.ratio, self.path.split(".")
-        if ratio is None or "client" in keys or keys[-1] in ("count", "missing"):
+        ratio, (*within, name) = self.ratio, self.path.split(".")
+        if ratio is None or "client" in within or "slo_ms" in within:
             return False
-        if any(key.endswith("_ms") for key in keys) or "failed" in keys:
+        if any(key.endswith("_ms") for key in within):
+            return name not in ("count", "missing") and ratio > 1
+        if "outcomes" in within:
+            return ratio < 1 if name == "ok" else ratio > 1
+        if name in _UNWANTED:
             return ratio > 1
-        wanted = any(key.endswith("_per_s") or key in _WANTED for key in keys)
-        return wanted and ratio < 1
+        return (name in _WANTED or name.endswith("_per_s")) and ratio < 1
 
     @property
     def ratio(self) -> float | None:

@@ -68,6 +68,10 @@ class Lateness:
         """Return the ms by which a time of the ledger may be too long."""
         return (self.worst if field[-1] in _ROUGH else self.rare) + TURNS * self.usual
 
+    def in_all(self, field: Field) -> float:
+        """Return the ms by which a duration may be too long."""
+        return self.within(field) if self.total is None else self.total
+
     def __str__(self) -> str:
         by = "" if self.busy else f" by up to {brief(round(self.rare + TURNS * self.usual, 1))} ms"
         lag = f"p50 {brief(round(self.usual, 1))} ms, p99 {brief(round(self.rare, 1))} ms"
@@ -184,13 +188,14 @@ def _shorter(ledger: Json, field: Field, late: Lateness, share: float) -> float 
         case "ms":
             return was * (1 - share) if late.busy else max(0.0, was - share * lag)
         case "s":
-            total = lag if late.total is None else late.total
-            return was * (1 - share) if late.busy else max(0.0, was - share * total / 1000)
+            excess = share * late.in_all(field) / 1000
+            return was * (1 - share) if late.busy else max(0.0, was - excess)
     # Of a rate the time that it was divided by is what may be too long.
     duration = _at(ledger, (*_load_of(ledger, field), "duration_s"))
     seconds = float(duration) if is_number(duration) else 0.0
-    total = lag if late.total is None else late.total
-    excess = share if late.busy else share * total / 1000 / seconds if seconds > 0 else 0.0
+    excess = share if late.busy else 0.0
+    if seconds > 0 and not late.busy:
+        excess = share * late.in_all(field) / 1000 / seconds
     return was / max(1 - excess, 1 / STEPS)
 
 

@@ -129,6 +129,10 @@ class Expression:
         return hash(self.text)
 
 
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+"""A text within an expression: nothing in it is an operator."""
+
+
 def compile_expression(text: str) -> Expression:
     """Check *text* and collect its terms; raise `ExpressionError` with the offset of the fault."""
     if len(text) > _LONGEST:
@@ -136,8 +140,9 @@ def compile_expression(text: str) -> Expression:
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        bare = _QUOTED.sub(lambda quoted: "_" * len(quoted[0]), text.strip())
         for pattern, hint in _ELSEWHERE.items():
-            if found := re.search(pattern, text):
+            if found := re.search(pattern, bare):
                 raise ExpressionError("not an expression", found.start(), hint) from error
         at = (getattr(error, "offset", None) or 1) - 1
         raise ExpressionError("not an expression", at) from error

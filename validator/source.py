@@ -309,7 +309,8 @@ class _Nodes:
                 self._complain("a key must be a text", raw_key)
                 continue
             if raw_key.tag not in _TAGS:
-                self._complain(f"YAML tags are not used here: {raw_key.tag}", raw_key, COMPARISONS)
+                hint = "" if raw_key.tag.strip("!")[:1].isalpha() else COMPARISONS
+                self._complain(f"YAML tags are not used here: {raw_key.tag}", raw_key, hint)
                 continue
             key = raw_key.value
             part = self._node(raw_value, depth + 1)

@@ -10,7 +10,7 @@ _PLACE = re.compile(r" *--> ")
 """Where something is wrong: programs read this line and the one before."""
 _SOURCE = re.compile(r" *\d+ \| ")
 _NOTE = re.compile(r"( *\|)( +\^+ )(\S.*)")
-_COLUMNS = re.compile(r" *\S.*?  +(?=\S)")
+_COLUMNS = re.compile(r" *\S+(?: \S+)*  +(?=\S)")
 _INDENT = re.compile(r" *")
 _LEAST = 30
 """Columns that make it worthwhile to go on in the same column."""

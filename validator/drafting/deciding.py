@@ -129,7 +129,7 @@ class Decider:
         yield from shares or self._still(spot)
 
     def _clock(self, spot: Spot) -> Iterator[Claim]:
-        """Yield that a clock runs; `delta` would say so too, and settling wait for it to stop."""
+        """Yield that a clock runs on."""
         values = [value for value in spot.values if is_number(value)]
         one = len(values) == len(spot.looks) and (spot.metric or not spot.several)
         if one and self.evidence.loads and words.is_instant(spot.name) and values == sorted(values):

@@ -250,7 +250,8 @@ _BOUNDS = _set(
 )
 _TALLIES = _set("count counts n num value values cumulative samples observations total hits")
 _HISTOGRAMS = _set("histogram histograms hist bucket buckets distribution")
-_BOUND = re.compile(r"(?:le|lt|<=?|≤)?_?(\+?inf(?:inity)?|\d+(?:\.\d+)?)(?:us|ms|s)?")
+_BOUND = re.compile(r"(?:le|lt|<=?|≤)?_?(\+?inf(?:inity)?|\d+(?:\.\d+)?)(us|ms|s)?")
+_SECONDS = {None: 1.0, "us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 
 def is_bound(name: str) -> bool:
@@ -269,9 +270,12 @@ def is_histogram(name: str) -> bool:
 
 
 def bound(text: str) -> float | None:
-    """Return the bound of a bucket that is a text: `0.5`, `le_100ms`, `+Inf`."""
+    """Return the bound of a bucket that is a text: `0.5`, `le_100ms`, `+Inf`; seconds by its unit.
+
+    Bounds of one histogram can be compared if all have a unit, or none has.
+    """
     found = _BOUND.fullmatch(text.lower())
-    return float(found[1]) if found else None
+    return float(found[1]) * _SECONDS[found[2]] if found else None
 
 
 _QUANTILE = re.compile(

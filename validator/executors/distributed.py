@@ -115,10 +115,7 @@ async def _able(client: Any) -> list[str]:
             "would send a load twice: start it with "
             "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES=0"
         )
-    try:
-        found = await asyncio.wait_for(client.run(remote.hello, on_error="return"), CONNECT_WITHIN)
-    except Exception as error:
-        raise UsageError(_unable(f"{type(error).__name__}: {error}")) from error
+    found = await _asked_of_all(client, remote.hello)
     if not found:
         raise UsageError("the dask scheduler has no workers: start some, and try again")
     ours = remote.hello()
@@ -127,13 +124,26 @@ async def _able(client: Any) -> list[str]:
             raise UsageError(_unable(f"{address}: {type(theirs).__name__}: {theirs}"))
         if theirs != ours:
             raise UsageError(_unable(f"{address} has {theirs}, and here is {ours}"))
-    for address, busy in (await client.run(remote.is_busy)).items():
+    for address, busy in (await _asked_of_all(client, remote.is_busy)).items():
+        if isinstance(busy, BaseException):
+            raise UsageError(_unable(f"{address}: {type(busy).__name__}: {busy}"))
         if busy:
             raise UsageError(
                 f"the dask worker at {address} is still sending another load: try again when that "
                 f"is over, at most {remote.UNASKED_FOR:g} s after whoever started it is gone"
             )
     return sorted(found)
+
+
+async def _asked_of_all(client: Any, question: Callable[[], Any]) -> dict[str, Any]:
+    """Return the answer of each worker, or what it raised; raise UsageError when none comes."""
+    try:
+        answers: dict[str, Any] = await asyncio.wait_for(
+            client.run(question, on_error="return"), CONNECT_WITHIN
+        )
+    except Exception as error:
+        raise UsageError(_unable(f"{type(error).__name__}: {error}")) from error
+    return answers
 
 
 def _unable(why: str) -> str:
@@ -224,13 +234,15 @@ class _Crew:
                 for worker, offset in zip(self.workers, offsets, strict=True)
             )
         )
-        for worker, began in zip(self.workers, heard, strict=True):
-            if began is not True:
-                worker.part.lost = "it did not answer when all were to begin"
-                await self._ask(worker, remote.stop)
+        mute = [w for w, began in zip(self.workers, heard, strict=True) if began is not True]
+        for worker in mute:
+            worker.part.lost = "it did not answer when all were to begin"
         # Tasks of their own: what they are being told is not to be lost when this is cancelled.
+        # And at once: a share that is asked nothing for long takes us for gone, and ends.
         self._followers = [asyncio.create_task(self._follow(worker)) for worker in self.workers]
-        await asyncio.wait(self._followers)
+        await asyncio.gather(
+            asyncio.wait(self._followers), *(self._ask(worker, remote.stop) for worker in mute)
+        )
 
     async def stop(self) -> None:
         """Stop what still works; keep what it had."""

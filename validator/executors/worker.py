@@ -29,6 +29,8 @@ from validator.records.load import Exchange
 
 REPORTS_EVERY: Final = 0.25
 REPORTS_HASTILY: Final = 0.02
+AGO: Final = 0.01
+"""Seconds ago that what ended has surely been kept, if the event loop is not late."""
 """The same when a load may be given up for what the reports of all tell."""
 LENGTH: Final = struct.Struct(">Q")
 """Goes before each pickle."""
@@ -195,7 +197,9 @@ async def _tell(collector: Collector, outbox: _Outbox, every: float) -> None:
 def taken(collector: Collector) -> Batch:
     """Take what has come so far out of *collector*."""
     zero = collector.zero
-    until = 0.0 if zero is None else time.monotonic() - zero.monotonic
+    # What ended a moment ago may still wait for its turn of the loop to be kept.
+    late = AGO + max(collector.lags, default=0.0)
+    until = 0.0 if zero is None else time.monotonic() - zero.monotonic - late
     batch = Batch(collector.exchanges, collector.lags, collector.in_flight, until)
     collector.exchanges, collector.lags = Columns(Exchange), array("d")
     return batch

@@ -26,7 +26,7 @@ _DIGITS = re.compile(r"(?<=\.\d\d)\d+")
 _FEW: Final = 5
 _LONG: Final = 1e6
 """Numbers from here on are written as 1M: an axis has no room for them."""
-_RUNGS: Final = {0: "min", 100: "max"}
+_RUNGS: Final[dict[float, str]] = {0: "min", 100: "max"}
 _COLOURS: Final = 7
 """Of the style sheet: `--series-0` is the client, the others are the server's."""
 ET.register_namespace("", "http://www.w3.org/2000/svg")
@@ -227,7 +227,7 @@ def _layer(chart: Chart, series: Series, mark: dict[str, Any]) -> dict[str, Any]
 
 
 def _rung(percentile: float) -> str:
-    return _RUNGS.get(int(percentile), f"p{show(percentile)}")
+    return _RUNGS.get(percentile, f"p{show(percentile)}")
 
 
 def _across(chart: Chart) -> dict[str, Any]:

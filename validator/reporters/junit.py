@@ -39,17 +39,18 @@ def render(reports: Sequence[Report]) -> str:
     ```
     """
     root = ET.Element("testsuites", name="validator")
-    for label, report in zip(labels(reports), reports, strict=True):
+    classes = _classes(reports)
+    for label, stem, report in zip(labels(reports), classes, reports, strict=True):
         breaking = set(map(id, report.breaking))
         for section, verdicts in sections(report).items():
             suite = _suite(root, f"{label}: {place(section)}", report)
             for verdict in verdicts:
-                _case(suite, verdict, report, breaks=id(verdict) in breaking)
+                _case(suite, verdict, stem, breaks=id(verdict) in breaking)
             _counted(suite)
         if why := unexplained(report):
             suite = _suite(root, f"{label}: run", report)
             case = ET.SubElement(
-                suite, "testcase", name="run", classname=_class(report, "run"), time="0"
+                suite, "testcase", name="run", classname=_class(stem, "run"), time="0"
             )
             ET.SubElement(case, "error", type="critical", message=_clean(why))
             _counted(suite)
@@ -73,12 +74,12 @@ def _suite(root: ET.Element, name: str, report: Report) -> ET.Element:
     return suite
 
 
-def _case(suite: ET.Element, verdict: Verdict, report: Report, *, breaks: bool) -> None:
+def _case(suite: ET.Element, verdict: Verdict, stem: str, *, breaks: bool) -> None:
     case = ET.SubElement(
         suite,
         "testcase",
         name=_clean(verdict.name),
-        classname=_class(report, verdict.section),
+        classname=_class(stem, verdict.section),
         group=verdict.severity.value,
         time="0",  # an assertion takes none; Surefire wants it said
     )
@@ -95,9 +96,19 @@ def _case(suite: ET.Element, verdict: Verdict, report: Report, *, breaks: bool) 
     said.text = f"{told}\n{where(verdict)} {_clean(verdict.path or '')}".rstrip()
 
 
-def _class(report: Report, section: str) -> str:
+def _classes(reports: Sequence[Report]) -> list[str]:
+    """Return the name of each spec, with as much of its folder as tells it from the others."""
+    paths = [PurePath(report.spec or report.title).with_suffix("") for report in reports]
+    length = 1
+    while length < max((len(path.parts) for path in paths), default=1):
+        if len({path.parts[-length:] for path in paths}) == len(set(paths)):
+            break
+        length += 1
+    return ["/".join(path.parts[-length:]) for path in paths]
+
+
+def _class(stem: str, section: str) -> str:
     """Return the class of a case: Jenkins takes what stands before the last dot for a package."""
-    stem = PurePath(report.spec).stem or report.title
     return ".".join(_SEPARATOR.sub("_", _clean(name)) for name in (stem, section))
 
 

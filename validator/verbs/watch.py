@@ -14,7 +14,7 @@ from validator.errors import SpecProblems, UsageError, ValidatorError
 from validator.verbs.base import leave, verb
 from validator.verbs.flags import Flags, detail_flags, spec_flags
 from validator.verbs.output import Output, show
-from validator.verbs.run import check_fits, watched
+from validator.verbs.run import read_recording, watched
 from validator.verbs.specs import load
 
 if TYPE_CHECKING:
@@ -56,12 +56,11 @@ def _recording(file: Path, flags: Flags) -> Recording:
     """Return what is to be judged: of an earlier run, or of one that is made now."""
     if flags.replay is None:
         return watched(load(file, flags), flags)
+    with suppress(SpecProblems):  # which are shown when it is judged
+        return read_recording(load(file, flags), flags.replay)
     from validator.recording import read
 
-    recording = read(flags.replay)
-    with suppress(SpecProblems):  # which are shown when it is judged
-        check_fits(load(file, flags), recording, flags.replay)
-    return recording
+    return read(flags.replay)
 
 
 def _watch(file: Path, flags: Flags, recording: Recording) -> None:
