@@ -18,6 +18,7 @@ from terminal import ESCAPE, on_terminal, plain
 
 from validator import __version__
 from validator.bundled import names
+from validator.cli import _buffered
 from validator.decoders import DECODERS
 from validator.demo import FAULTS, PAGE_FAULTS
 from validator.drivers import DRIVERS
@@ -761,3 +762,23 @@ def test_hostile_text_in_a_spec_is_harmless_in_its_problems(tmp_path):
     done = validator("run", "\x1b[31m\nx")
     assert done.returncode == 2
     assert controls(done.stderr) == set()
+
+
+def test_nothing_is_lost_that_the_system_takes_in_parts():
+    class Pipe(io.RawIOBase):
+        taken = b""
+
+        def writable(self):
+            return True
+
+        def write(self, data):
+            part = bytes(data[:100])
+            self.taken += part
+            return len(part)
+
+    pipe = Pipe()
+    text = "a line of a report\n" * 100
+    stream = _buffered(io.TextIOWrapper(pipe, "utf-8", write_through=True))
+    stream.write(text)
+    stream.flush()
+    assert pipe.taken.decode() == text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import errno
 import gc
+import io
 import os
 import sys
 from contextlib import suppress
@@ -56,6 +57,7 @@ def main() -> None:
     # A closed stream is None to Python; nobody listens there, and that is all.
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 - open to the end
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
+    sys.stdout, sys.stderr = _buffered(sys.stdout), _buffered(sys.stderr)
     codecs.register_error(PLAIN, _plainly)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -69,6 +71,19 @@ def main() -> None:
         code = _unwritten(error)
     # Everything is closed; taking a large spec apart object by object would only cost time.
     os._exit(code)
+
+
+def _buffered(stream: TextIO) -> TextIO:
+    """Return *stream* so that what a write leaves over is written too.
+
+    With PYTHONUNBUFFERED Python writes once, and loses without a word what the system did not take
+    at once: a pipe has room for 64 KiB, and a signal ends the wait for more.
+    """
+    if not isinstance(stream, io.TextIOWrapper) or not isinstance(stream.buffer, io.RawIOBase):
+        return stream
+    encoding, errors = stream.encoding, stream.errors
+    whole = io.BufferedWriter(stream.detach())  # or its end would be that of ours
+    return io.TextIOWrapper(whole, encoding, errors, line_buffering=True)
 
 
 def _plainly(error: UnicodeError) -> tuple[str, int]:
