@@ -121,6 +121,12 @@ def test_of_a_server_that_seems_too_fast_only_what_the_lag_explains_is_undecided
         assert found.status is Status.FAIL
 
 
+@given(st.floats(1, 89), st.floats(60, 100_000), st.floats(0.01, 0.1))
+def test_no_lag_is_too_long_to_find_the_time_that_a_server_claims(server, late, rel):
+    asked = f'{{path: $.ttft, approx: {{value: "${{load.ttft_ms.p50}}", rel: {rel}}}}}'
+    assert judged({"assert": asked, "ttft": server, "late": late}).status is Status.ERROR
+
+
 STARVED = """version: 1
 title: A client that is kept from its work
 target: {url: http://localhost:9}
@@ -164,6 +170,6 @@ def test_a_client_that_was_kept_from_its_work_does_not_call_its_server_a_liar(tm
         pytest.skip("other programs held the server up for longer than its client was late")
     found = conclude(spec, seen)
     (verdict,) = [v for v in found.verdicts if v.name == "the server's time is the client's"]
-    assert verdict.status is Status.ERROR
+    assert verdict.status is Status.ERROR, (served, ttft, lag)
     assert verdict.note.startswith("not decidable: the client itself was late by up to ")
     assert found.exit_code == 1

@@ -12,6 +12,7 @@ be decided. Nothing here is asked about what passed.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias, assert_never
@@ -33,6 +34,10 @@ them is taken to be as late as the worst in a hundred, the others as late as usu
 BUSY: Final = 0.9
 """From this share of a CPU on the client worked all the time, and how late it was nobody knows."""
 STEPS: Final = 100
+FINE: Final = 0.005
+"""The ratio by which two truths that are tried differ at most, as a natural logarithm."""
+_LEAST: Final = 0.001
+"""The least share of what was seen that is tried, besides zero."""
 _AT_ONCE: Final = 4
 """Fields that are varied independently of each other; more are varied together and one by one."""
 _COUNTS: Final = ("count", "missing")
@@ -162,51 +167,69 @@ def _truths(ledger: Json, fields: tuple[tuple[Field, Lateness], ...]) -> Iterato
     for size in sizes:
         for chosen in itertools.combinations(fields, size):
             gaps = any(_is_gap(field) for field, _ in chosen)
-            for step, longer in itertools.product(range(1, STEPS + 1), (False, True)[: 1 + gaps]):
-                truth = ledger
-                for field, late in chosen:
-                    if longer and _is_gap(field):
-                        true = _longer(ledger, field, late, step / STEPS)
-                    else:
-                        true = _shorter(ledger, field, late, step / STEPS)
-                    if true is not None:
-                        truth = _with(truth, field, true)
-                yield truth
+            for longer in (False, True)[: 1 + gaps]:
+                ranges = [
+                    (field, found)
+                    for field, late in chosen
+                    if (found := _range(ledger, field, late, longer=longer)) is not None
+                ]
+                for values in _within([found for _, found in ranges]):
+                    truth = ledger
+                    for (field, _), value in zip(ranges, values, strict=True):
+                        truth = _with(truth, field, value)
+                    yield truth
+
+
+def _within(ranges: list[tuple[float, float]]) -> Iterator[tuple[float, ...]]:
+    """Yield values on the way from one end of each range to the other, in steps of both kinds.
+
+    Even steps find what is near the start, and steps by a ratio what is far from it: with even
+    ones alone a long lag strides over a server's time that is a small part of what was seen.
+    """
+    for step in range(1, STEPS + 1):
+        yield tuple(start + (end - start) * step / STEPS for start, end in ranges)
+    ratios = [max(end / start, _LEAST) if start > 0 else 1.0 for start, end in ranges]
+    steps = math.ceil(max((abs(math.log(ratio)) for ratio in ratios), default=0.0) / FINE)
+    for step in range(1, steps):
+        yield tuple(
+            start * ratio ** (step / steps)
+            for (start, _), ratio in zip(ranges, ratios, strict=True)
+        )
 
 
 def _is_gap(field: Field) -> bool:
     return any(key in _GAPS for key in field)
 
 
-def _shorter(ledger: Json, field: Field, late: Lateness, share: float) -> float | None:
-    """Return what a time or a rate was without *share* of the lateness that may be in it."""
+def _range(
+    ledger: Json, field: Field, late: Lateness, *, longer: bool
+) -> tuple[float, float] | None:
+    """Return what a time or a rate was seen to be, and what it was if all the lateness is in it."""
     was = _at(ledger, field)
     if not is_number(was):
         return None
-    lag = late.within(field)
+    if longer and _is_gap(field):
+        return float(was), _longest(ledger, field, late, was)
     match _unit(field):
         case "ms":
-            return was * (1 - share) if late.busy else max(0.0, was - share * lag)
+            return float(was), 0.0 if late.busy else max(0.0, was - late.within(field))
         case "s":
-            excess = share * late.in_all(field) / 1000
-            return was * (1 - share) if late.busy else max(0.0, was - excess)
+            return float(was), 0.0 if late.busy else max(0.0, was - late.in_all(field) / 1000)
     # Of a rate the time that it was divided by is what may be too long.
     duration = _at(ledger, (*_load_of(ledger, field), "duration_s"))
     seconds = float(duration) if is_number(duration) else 0.0
-    excess = share if late.busy else 0.0
+    excess = 1.0 if late.busy else 0.0
     if seconds > 0 and not late.busy:
-        excess = share * late.in_all(field) / 1000 / seconds
-    return was / max(1 - excess, 1 / STEPS)
+        excess = late.in_all(field) / 1000 / seconds
+    return float(was), was / max(1 - excess, 1 / STEPS)
 
 
-def _longer(ledger: Json, field: Field, late: Lateness, share: float) -> float | None:
-    """Return what a gap was with *share* of the lateness by which its start may have been moved."""
-    was, whole = _at(ledger, field), _at(ledger, (*_load_of(ledger, field), "wall_ms", "max"))
-    if not is_number(was):
-        return None
-    if late.busy:  # nothing within a request is longer than the request
-        return was + share * max(0.0, (float(whole) if is_number(whole) else 0.0) - was)
-    return was + share * late.within(field)
+def _longest(ledger: Json, field: Field, late: Lateness, was: float) -> float:
+    """Return what a gap was if its start was noticed as late as may be."""
+    if not late.busy:
+        return was + late.within(field)
+    whole = _at(ledger, (*_load_of(ledger, field), "wall_ms", "max"))
+    return max(was, float(whole) if is_number(whole) else was)  # no gap outlasts its request
 
 
 def _at(ledger: Json, field: Field) -> Json:
