@@ -18,7 +18,6 @@ from terminal import ESCAPE, on_terminal, plain
 
 from validator import __version__
 from validator.bundled import names
-from validator.cli import _buffered
 from validator.decoders import DECODERS
 from validator.demo import FAULTS, PAGE_FAULTS
 from validator.drivers import DRIVERS
@@ -764,21 +763,33 @@ def test_hostile_text_in_a_spec_is_harmless_in_its_problems(tmp_path):
     assert controls(done.stderr) == set()
 
 
-def test_nothing_is_lost_that_the_system_takes_in_parts():
-    class Pipe(io.RawIOBase):
-        taken = b""
+INTERRUPTED = """
+import os, signal, sys
+from validator import cli
 
-        def writable(self):
-            return True
+def tell(*_):
+    os.write(2, b"interrupted")
 
-        def write(self, data):
-            part = bytes(data[:100])
-            self.taken += part
-            return len(part)
+def work():
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    print("x" * 1_000_000)
+    return 0
 
-    pipe = Pipe()
-    text = "a line of a report\n" * 100
-    stream = _buffered(io.TextIOWrapper(pipe, "utf-8", write_through=True))
-    stream.write(text)
-    stream.flush()
-    assert pipe.taken.decode() == text
+cli._main = work
+signal.signal(signal.SIGALRM, tell)
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_nothing_is_lost_that_a_pipe_takes_in_parts(unbuffered):
+    with subprocess.Popen(
+        [COMMAND[0], "-c", INTERRUPTED],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(PYTHONUNBUFFERED=unbuffered),
+    ) as process:
+        # Nothing is read before a signal ended the first write, to a pipe that was full by then.
+        assert process.stderr.read(11) == b"interrupted"
+        assert len(process.stdout.read()) == 1_000_001
+    assert process.returncode == 0

@@ -47,12 +47,13 @@ def _drawn(text):
     return re.sub(r"^(\s*|12 ):", r"\1|", text.replace("|", "\n"), flags=re.MULTILINE)
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("width", [60, 80])
 @pytest.mark.parametrize(
     "words", [("explain",), ("explain", "delta", "endpoints"), ("demo", "--fault", "list")]
 )
-def test_on_a_terminal_no_word_is_broken(words, width):
-    code, text = on_terminal(*words, columns=width)
+def test_on_a_terminal_no_word_is_broken(words, width, unbuffered):
+    code, text = on_terminal(*words, columns=width, env={"PYTHONUNBUFFERED": unbuffered})
     whole = validator(*words).stdout
     assert code == 0
     assert plain(text).split() == whole.split()

@@ -81,9 +81,8 @@ def _buffered(stream: TextIO) -> TextIO:
     """
     if not isinstance(stream, io.TextIOWrapper) or not isinstance(stream.buffer, io.RawIOBase):
         return stream
-    encoding, errors = stream.encoding, stream.errors
-    whole = io.BufferedWriter(stream.detach())  # or its end would be that of ours
-    return io.TextIOWrapper(whole, encoding, errors, line_buffering=True)
+    # Another one for the same file: the width of a terminal is asked of the first.
+    return open(stream.fileno(), "w", 1, stream.encoding, stream.errors, closefd=False)
 
 
 def _plainly(error: UnicodeError) -> tuple[str, int]:
