@@ -245,6 +245,22 @@ def test_workers_that_still_send_another_load_are_refused_before_anything_is_loo
     run(main)
 
 
+def test_of_two_loads_that_begin_together_one_is_sent_and_one_is_refused():
+    async def main():
+        async with workers_here() as address, HostileLLM({}, (GOOD,)) as server:
+            asked = plan(server.url, 6, 2)
+            both = [load(asked, executor=Cluster(address)) for _ in range(2)]
+            first = await asyncio.gather(*both, return_exceptions=True)
+            later = await load(asked, executor=Cluster(address))
+            return first, later, len(server.requests)
+
+    first, later, requests = run(main)
+    (refused,) = [found for found in first if isinstance(found, UsageError)]
+    assert "another load is being sent by this dask scheduler: try again" in str(refused)
+    (sent,) = [found for found in first if found is not refused]
+    assert len(sent.exchanges) == len(later.exchanges) == requests / 2 == 6
+
+
 def test_a_scheduler_that_would_send_a_load_twice_is_refused():
     dask = pytest.importorskip("distributed")
 

@@ -27,6 +27,8 @@ from validator.plan import LoadPlan, Share
 from validator.records.load import LoadResult, Zero
 
 CONNECT_WITHIN: Final = 10.0
+ALONE: Final = "validator-load"
+"""What the lock on a scheduler is called that whoever sends a load by it holds."""
 START_WITHIN: Final = 120.0
 """Seconds that all workers have to import what they need and to open their connections."""
 ASKED_EVERY: Final = 0.5
@@ -62,7 +64,7 @@ class Cluster:
     ) -> LoadResult:
         """Send what *plan* says; when cancelled, *collector* has what had come so far."""
         found = Collector() if collector is None else collector
-        async with _connected(self.address) as client:
+        async with _connected(self.address) as client, _alone(client):
             addresses = await _able(client)
             crew = _Crew(client, plan, found, on_exchange)
             try:
@@ -104,6 +106,26 @@ async def _connected(address: str) -> AsyncIterator[Any]:
         Client(cluster, asynchronous=True) as client,
     ):
         yield client
+
+
+@asynccontextmanager
+async def _alone(client: Any) -> AsyncIterator[None]:
+    """Keep others from sending a load by the same scheduler; raise UsageError if one does.
+
+    Who asks each worker whether it is busy learns nothing of a load that begins a moment later.
+    The scheduler lets go of what belongs to a client that is gone, after half a minute.
+    """
+    from distributed import Lock  # noqa: PLC0415 - an extra, and slow to import
+
+    lock = Lock(ALONE, scheduler_rpc=client.scheduler, loop=client.loop)
+    if not await lock.acquire(blocking=False):
+        raise UsageError(
+            "another load is being sent by this dask scheduler: try again when that is over"
+        )
+    try:
+        yield
+    finally:
+        await lock.release()
 
 
 async def _able(client: Any) -> list[str]:
