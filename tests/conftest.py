@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import validator
+from command_line import CHANGING, validator
 from hypothesis import settings
 
 settings.register_profile("any machine", deadline=None)  # how long an example takes says nothing
@@ -17,6 +18,13 @@ settings.load_profile("any machine")
 
 def pytest_addoption(parser):
     parser.addoption("--update", action="store_true", help="rewrite the golden files")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def anywhere():
+    """Let the tests see the same wherever they run; pytest-xdist, too, sets a width."""
+    for name in CHANGING:
+        os.environ.pop(name, None)
 
 
 @dataclass(frozen=True)

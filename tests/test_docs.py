@@ -204,12 +204,7 @@ def done(command: Command, folder: Path, url: str) -> Done:
 
 def finished(words: list[str], folder: Path) -> Done:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    # pytest-xdist sets a width of its own.
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("COLUMNS", "PYTEST_ADDOPTS")
-    }
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
     process = subprocess.run(
         words,
         capture_output=True,

@@ -7,7 +7,7 @@ import queue
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,13 +16,17 @@ from command_line import COMMAND, environment, validator
 from validator.bundled import located
 
 WITHIN = 30.0
+BACKGROUND = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
+"""How a script starts what it does not wait for."""
 
 
 @contextmanager
-def watching(*words: str | Path) -> Iterator[tuple[Callable[[str], str], subprocess.Popen[str]]]:
-    """Run `validator watch`; yields what waits for a line that holds a text."""
+def watching(
+    *words: str | Path, by: Sequence[str] = ()
+) -> Iterator[tuple[Callable[[str], str], subprocess.Popen[str]]]:
+    """Run `validator watch`, perhaps *by* another; yields what waits for a line with a text."""
     with subprocess.Popen(
-        [*COMMAND, "watch", *map(str, words)],
+        [*by, *COMMAND, "watch", *map(str, words)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
@@ -95,6 +99,15 @@ def test_what_cannot_be_watched_is_a_usage_error(tmp_path):
     done = validator("watch", "fakeai/dashboard", "--replay", tmp_path / "none.json")
     assert done.returncode == 2
     assert "none.json" in done.stderr
+
+
+def test_watching_in_the_background_ends_by_ctrl_c_too(recorded):
+    (shipped,) = located(("fakeai/dashboard",))
+    words = (shipped, "--replay", recorded.file, "-q")
+    with watching(*words, by=BACKGROUND) as (until, process):
+        until("judged in")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(WITHIN) == 0
 
 
 def test_watching_ends_by_ctrl_c_after_a_run_of_its_own(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -46,6 +47,8 @@ def watch_command(spec: str, **given: Any) -> None:
         raise UsageError(f"{spec}: these are {len(paths)} specs, and one can be watched")
     file = paths[0]
     recording = _recording(file, flags)
+    # What a script starts in the background ignores Ctrl-C unless it asks for it, as runs do.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         _watch(file, flags, recording)
     except KeyboardInterrupt:
