@@ -285,21 +285,13 @@ class Recorder:
         pass
 
 
-class Patience:
-    """A bound that does not press."""
-
-    def reschedule(self, when):
-        pass
-
-
 def fed(pieces, reply, *, ended=False):
     """Give *pieces* to one exchange, as a link does; return how it ended."""
 
     async def main():
         conversation = Conversation()
         conversation.link = Recorder()
-        incoming = Incoming(reply, streamed=True)
-        incoming.bound = Patience()
+        incoming = Incoming(reply, lambda: None, streamed=True)
         waiter = conversation.ask(b"POST", incoming)
         for now, piece in enumerate(pieces):
             conversation.received(piece, float(now))

@@ -6,17 +6,18 @@ that is not needed, and instants are taken as bytes arrive, before any of them i
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 from validator import environment
 from validator.drivers.base import Clock, Connection
 from validator.drivers.failures import ExchangeError, describe, our_limit
+from validator.drivers.fast.bounds import Bound, Bounds
 from validator.drivers.fast.events import events_of
 from validator.drivers.fast.links import Origin
 from validator.drivers.fast.pool import Pool
@@ -56,6 +57,8 @@ class FastSender(Timed[FastRequest]):
         self._templates = templates
         self._tls = tls
         self._pool: Pool | None = None
+        self._bounds = Bounds(self._timeout)
+        self._graces = Bounds(GRACE)
 
     async def warm_up(self) -> None:
         """Do what comes before the first request, so that it is no slower than the others."""
@@ -64,6 +67,8 @@ class FastSender(Timed[FastRequest]):
 
     def close(self) -> None:
         """Leave every connection."""
+        self._bounds.close()
+        self._graces.close()
         if self._pool is not None:
             self._pool.close()
 
@@ -73,12 +78,12 @@ class FastSender(Timed[FastRequest]):
             written = await self._templates.built(request.arguments)
         pool = self._pool or self._opened()
         reply = request.reply
-        incoming = Incoming(reply, streamed=request.streamed)
+        bound = Bound(self._bounds)
+        incoming = Incoming(reply, partial(bound.move, self._graces), streamed=request.streamed)
         conversation: Conversation | None = None
         try:
-            async with asyncio.timeout(self._timeout) as bound:
+            with bound:
                 conversation = await self._connected(pool)
-                incoming.bound = bound
                 reply.sent = self._clock()
                 done = await conversation.ask(written, incoming)
             pool.put(conversation)
@@ -87,18 +92,18 @@ class FastSender(Timed[FastRequest]):
                 conversation.close()
             if not isinstance(failure, Exception):
                 raise
-            done = self._in_spite_of(failure, incoming, bound)
+            done = self._in_spite_of(failure, incoming, overdue=bound.expired)
         incoming.judge(done)
         return done
 
-    def _in_spite_of(self, failure: Exception, incoming: Incoming, bound: asyncio.Timeout) -> float:
+    def _in_spite_of(self, failure: Exception, incoming: Incoming, *, overdue: bool) -> float:
         """Return when a response ended that was good in spite of *failure*, or raise."""
         reply = incoming.reply
         if reply.done is not None:
             return reply.done  # what breaks after [DONE] breaks nothing
         if incoming.refused:
             return self._clock()  # whatever goes wrong with its body, the status is known
-        if isinstance(failure, TimeoutError) and bound.expired():
+        if isinstance(failure, TimeoutError) and overdue:
             raise self._overdue(reply) from None
         if isinstance(failure, Unfinished):
             raise ExchangeError("truncated" if reply.chunks else "empty", str(failure)) from failure
@@ -129,12 +134,11 @@ class FastSender(Timed[FastRequest]):
 class Incoming:
     """One response as it comes in, on its way to a reply."""
 
-    __slots__ = ("_parts", "_size", "_status", "_streamed", "_type", "bound", "reply")
+    __slots__ = ("_hurry", "_parts", "_size", "_status", "_streamed", "_type", "reply")
 
-    def __init__(self, reply: Reply, *, streamed: bool) -> None:
+    def __init__(self, reply: Reply, hurry: Callable[[], None], *, streamed: bool) -> None:
         self.reply = reply
-        self.bound: asyncio.Timeout | None = None
-        """What bounds the exchange."""
+        self._hurry = hurry  # leaves the server little time for what is not needed
         self._streamed = streamed
         self._status = 0
         self._type = ""
@@ -164,11 +168,6 @@ class Incoming:
         self._size += len(piece)
         if self.refused and self._size > ERROR_BODY:
             raise ExchangeError("malformed", "an error body without end")
-
-    def _hurry(self) -> None:
-        """Leave the server little time for what is not needed."""
-        assert self.bound is not None
-        self.bound.reschedule(asyncio.get_running_loop().time() + GRACE)
 
     def judge(self, now: float) -> None:
         """Raise unless the response, which ended at *now*, is a good one."""

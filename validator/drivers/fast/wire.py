@@ -49,6 +49,7 @@ class Conversation:
             lenient_spaces_after_chunk_size=True,
         )
         self._sink: Sink | None = None
+        self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[float] | None = None
         self._now = 0.0
         self._begin()
@@ -72,7 +73,7 @@ class Conversation:
         assert self.link is not None
         self._begin()
         self._sink = sink
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = self._loop.create_future()
         self.link.write(request)
         return self._waiter
 
