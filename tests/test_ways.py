@@ -112,6 +112,8 @@ RECORDED = {
     "no space after the colon": body(HI, HI, HI, STOP, DONE).replace(b"data: ", b"data:"),
     "extra blank lines": b"\n\n" + body(HI, HI, HI) + b"\n\n\n" + body(STOP, DONE),
     "a byte order mark": b"\xef\xbb\xbf" + body(HI, STOP, DONE),
+    "a byte order mark later": body(HI) + b"\xef\xbb\xbf" + body(HI, HI, STOP, DONE),
+    "a comment that looks like data": b":data: x\n\n" + body(HI, HI, STOP, DONE),
     "text beyond ASCII": body(*(full(delta(t)) for t in "äß漢字🙂é"), STOP, DONE).replace(
         b"\\u00e4", "ä".encode()
     ),
@@ -196,6 +198,13 @@ def by_a_glance(pieces, kind=Completion):
     return outcome(act, reply), seen(reply)
 
 
+def at_once(pieces, kind=Completion):
+    """Have pieces that came in together taken, the fast way."""
+    reply = kind()
+    events = events_of(reply, lambda: None)
+    return outcome(lambda: events.take(pieces, 0.0), reply), seen(reply)
+
+
 @pytest.mark.parametrize("name", RECORDED)
 def test_a_glance_sees_what_decoding_everything_sees(name):
     whole = RECORDED[name]
@@ -205,10 +214,12 @@ def test_a_glance_sees_what_decoding_everything_sees(name):
     for event_end in (b"\n\n", b"\r\n\r\n", b"\r\r"):
         by_event = [part + event_end for part in whole.split(event_end)]
         assert by_a_glance(by_event) == by_the_reply(by_event)
+        assert at_once(by_event) == by_the_reply([b"".join(by_event)])
     step = max(1, len(whole) // 1000)
     for cut in range(0, len(whole) + 1, step):
         pieces = [whole[:cut], whole[cut:]]
         assert by_a_glance(pieces) == by_the_reply(pieces), cut
+        assert at_once(pieces) == by_the_reply([whole]), cut
 
 
 TEXTS = st.text(st.sampled_from('ab"\\\n\x7f\x00ä漢🙂{}:,[]\ud800'), max_size=6)
@@ -270,6 +281,7 @@ def test_a_glance_never_sees_anything_else(events, ending, cuts, kind):
     by_event = [f"data: {data}{ending}".encode("utf-8", "replace") for data in events]
     assert by_a_glance(pieces, kind) == by_the_reply(pieces, kind)
     assert by_a_glance(by_event, kind) == by_the_reply(by_event, kind)
+    assert at_once(pieces, kind) == at_once(by_event, kind) == by_the_reply([whole], kind)
 
 
 class Recorder:
@@ -319,6 +331,10 @@ STREAMED = {"content_type": "text/event-stream; charset=utf-8"}
 WHOLE = body(ROLE, HI, delta("Ho"), delta("ha"), {**STOP, "usage": USAGE}, DONE)
 RESPONSES = {
     "chunked": (chunked(WHOLE), False),
+    "an event in each chunk": (
+        STREAM + b"".join(chunk(event + b"\n\n") for event in WHOLE.split(b"\n\n")[:-1]) + END,
+        False,
+    ),
     "chunked with extensions and trailers": (
         chunked(WHOLE).replace(b"32\r\n", b"32;a=b\r\n", 1)[: -len(END)] + b"0\r\nX: y\r\n\r\n",
         False,

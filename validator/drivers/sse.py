@@ -14,6 +14,8 @@ LIMIT: Final = 8 * 1024 * 1024
 BOM = b"\xef\xbb\xbf"
 CR = b"\r"
 LF = b"\n"
+OPEN: Final = b"data: "
+"""What a line of data mostly begins with."""
 
 
 class Cutter:
@@ -34,6 +36,16 @@ class Cutter:
     def between(self) -> bool:
         """Whether all that was fed so far is whole events, and nothing is pending."""
         return self._started and not (self._size or self._partial or self._after_cr)
+
+    def begins(self, piece: bytes) -> bool:
+        """Say whether *piece*, not fed yet, is the first, and begins with the data of an event.
+
+        If so the stream has begun: a byte order mark that comes later is none.
+        """
+        if self._started or self._partial or not piece.startswith(OPEN):
+            return False
+        self._started = True
+        return True
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Return the data of every event that *piece* completes.

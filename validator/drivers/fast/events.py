@@ -13,7 +13,8 @@ stand-in put between them is decoded as the content, and plain characters need n
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -21,12 +22,11 @@ import msgspec
 from validator.drivers.completion import Completion, TextCompletion
 from validator.drivers.failures import ExchangeError
 from validator.drivers.reply import DONE, Reply
-from validator.drivers.sse import CR, LF, Cutter
+from validator.drivers.sse import CR, LF, OPEN, Cutter
 
 SMALL: Final = 4096
 """Bytes of an event beyond which it is no ordinary one."""
 STAND_IN: Final = "?#stand-in#?"
-OPEN: Final = b"data: "
 CLOSE: Final = b"\n\n"
 ATTEMPTS: Final = 3
 """Patterns that may prove useless before no more is sought: each event may differ elsewhere."""
@@ -101,10 +101,16 @@ class Events:
         self._between = False
         """Whether all that came so far are whole events, with lines that LF ends."""
 
+    def take(self, pieces: Sequence[bytes], now: float) -> None:
+        """Take in pieces that arrived together."""
+        self.feed(b"".join(pieces), now)
+
     def feed(self, piece: bytes, now: float) -> None:
         """Take in what arrived at *now*; once, when the stream says that it is over, tell so."""
         if self.reply.done is not None:
             return  # read to its end, or the connection could not be used again
+        if not self._between:
+            self._between = self._cutter.begins(piece)
         if self._between and CR not in piece and piece.endswith(CLOSE):
             for part in piece[: -len(CLOSE)].split(CLOSE):
                 if part.startswith(OPEN) and LF not in part:
@@ -133,7 +139,7 @@ class Events:
 class CompletionEvents(Events):
     """The events of a completion's stream."""
 
-    __slots__ = ("_attempts", "_decode", "_end", "_learnt", "_start", "_tail", "_whole")
+    __slots__ = ("_attempts", "_decode", "_end", "_learnt", "_start", "_tail", "_text", "_whole")
 
     reply: Completion
 
@@ -144,8 +150,18 @@ class CompletionEvents(Events):
         )
         self._start = self._whole = b""  # before the text: of an event's data, and of its line
         self._end = self._tail = b""  # after it
+        self._text: Callable[[bytes], bytes] = bytes  # cuts it out of the line
         self._attempts = ATTEMPTS
         self._learnt = 0
+
+    def take(self, pieces: Sequence[bytes], now: float) -> None:
+        if len(pieces) == 1:
+            self.feed(pieces[0], now)
+            return
+        pieces = self._until_known(pieces, now)  # each is mostly an event
+        if self._whole and self._between and self.reply.done is None:
+            pieces = self._pieces_alike(pieces, now)
+        self.feed(b"".join(pieces), now)
 
     def feed(self, piece: bytes, now: float) -> None:
         if not self._whole and self._attempts:
@@ -155,9 +171,29 @@ class CompletionEvents(Events):
             if piece.endswith(tail) and _plain(piece, len(whole), len(piece) - len(tail)):
                 self.reply.content(now)  # the one event of a timely server
                 return
-            piece = self._alike(piece, now)
+            piece = self._events_alike(piece, now)
         if piece:
             Events.feed(self, piece, now)
+
+    def _until_known(self, pieces: Sequence[bytes], now: float) -> Sequence[bytes]:
+        """Take in pieces until it is known what most events look like; return what is left then."""
+        for taken, piece in enumerate(pieces[: ATTEMPTS + 1]):
+            if self._whole or not self._attempts:
+                return pieces[taken:]
+            Events.feed(self, piece, now)
+        return pieces[ATTEMPTS + 1 :]
+
+    def _pieces_alike(self, pieces: Sequence[bytes], now: float) -> Sequence[bytes]:
+        """Take in the pieces that are an event each, up to the last that differ in text alone.
+
+        Return what is left of them; all of them, if one needs another look.
+        """
+        end = len(pieces)
+        while end and not pieces[end - 1].endswith(self._tail):
+            end -= 1
+        alike = pieces[:end]
+        texts = list(map(self._text, alike))
+        return pieces[end:] if self._alike(b"".join(alike), texts, now) else pieces
 
     def _one_by_one(self, piece: bytes, now: float) -> bytes:
         """Take in events until it is known what most look like; return what is left then."""
@@ -169,19 +205,23 @@ class CompletionEvents(Events):
             piece = piece[end:]
         return piece
 
-    def _alike(self, piece: bytes, now: float) -> bytes:
-        """Take in the events that *piece* begins with and that differ in their text alone.
+    def _events_alike(self, piece: bytes, now: float) -> bytes:
+        """Take in the events that *piece* begins with, up to the last that differ in text alone.
 
         Return what is left of it; all of it, if one of them needs another look.
         """
+        *heads, rest = piece.split(self._tail)
+        texts = [head[len(self._whole) :] for head in heads]
+        return rest if self._alike(piece, texts, now) else piece
+
+    def _alike(self, piece: bytes, texts: list[bytes], now: float) -> bool:
+        """Take in what *piece* begins with, if that is an event for each of *texts*."""
         whole, tail = self._whole, self._tail
-        *heads, rest = piece.split(tail)
-        texts = [head[len(whole) :] for head in heads]
         again = whole + (tail + whole).join(texts) + tail
-        if not texts or b"" in texts or not piece.startswith(again) or not _plain(b"".join(texts)):
-            return piece
+        if not all(texts) or not piece.startswith(again) or not _plain(b"".join(texts)):
+            return False
         self.reply.contents(len(texts), now)
-        return rest
+        return True
 
     def event(self, data: bytes, now: float) -> None:
         reply, start, end = self.reply, self._start, self._end
@@ -244,6 +284,7 @@ class CompletionEvents(Events):
             self._start, self._end = start, end
             if LF not in data:
                 self._whole, self._tail = OPEN + start, end + CLOSE
+                self._text = itemgetter(slice(len(self._whole), -len(self._tail)))
 
 
 def events_of(reply: Reply, over: Callable[[], None]) -> Events:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -159,11 +159,12 @@ class Incoming:
             return self._keep
         self.reply.answered = True
         if self._streamed and kind == STREAM_TYPE:
-            return events_of(self.reply, self._hurry).feed
+            return events_of(self.reply, self._hurry).take
         return self._keep
 
-    def _keep(self, piece: bytes, now: float) -> None:
+    def _keep(self, pieces: Sequence[bytes], now: float) -> None:
         del now  # only the end counts
+        piece = b"".join(pieces)
         self._parts.append(piece)
         self._size += len(piece)
         if self.refused and self._size > ERROR_BODY:

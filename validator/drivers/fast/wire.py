@@ -6,7 +6,7 @@ Nothing here retries: a request that was written is answered, or has failed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, TypeAlias
 
 import httptools
@@ -22,8 +22,10 @@ INTERIM: Final = range(100, 200)
 SWITCHING: Final = 101
 
 
-Take: TypeAlias = Callable[[bytes, float], None]
-"""Takes a piece of the body, decompressed, and when it arrived; may raise ExchangeError."""
+Take: TypeAlias = Callable[[Sequence[bytes], float], None]
+"""Takes pieces of the body that arrived together, decompressed, and when they did.
+
+It may raise ExchangeError, and does not keep the list."""
 
 
 class Sink(Protocol):
@@ -168,22 +170,22 @@ class Conversation:
             self._keep = False  # a second answer to one question
 
     def _pass_on(self) -> None:
-        """Have the pieces of the body taken that came in together, as the one piece they are."""
-        if not self._pieces:
-            return
-        piece = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        self._pieces.clear()
-        take = self._take
-        if take is None:
+        """Have the pieces of the body taken that came in together."""
+        pieces, take = self._pieces, self._take
+        if not pieces:
             return
         try:
-            for part in (piece,) if self._decode is None else self._decode.feed(piece):
-                self._body += len(part)
+            if take is not None:
+                parts = pieces if self._decode is None else self._decode.feed(b"".join(pieces))
+                # Of a timely server each is the only one, and a sum would cost more than the rest.
+                self._body += len(parts[0]) if len(parts) == 1 else sum(map(len, parts))
                 if self._body > MAX_BODY:
                     raise ExchangeError("malformed", TOO_LARGE)  # noqa: TRY301 - a call would cost
-                take(part, self._now)
+                take(parts, self._now)
         except ExchangeError as failure:
             self._fail(failure)
+        finally:
+            pieces.clear()
 
     def _finish(self) -> None:
         waiter, self._waiter = self._waiter, None
