@@ -32,18 +32,17 @@ class Completion(Reply):
         return any([self._choice(i, c, whole=whole) for i, c in enumerate(choices)])  # noqa: C419
 
     def check(self) -> None:
-        lacking = sorted(index for index, reason in self.finished.items() if not reason)
-        if lacking:
-            raise ExchangeError("truncated", f"no finish_reason for choice {lacking[0]}")
+        if lacking := [index for index, reason in self.finished.items() if not reason]:
+            raise ExchangeError("truncated", f"no finish_reason for choice {min(lacking)}")
         if len(self.finished) < self.choices:
             said = f"{self.choices} choices asked for, {len(self.finished)} came"
             raise ExchangeError("truncated", said)
-        if silent := sorted(self.finished.keys() - self.spoke):
-            raise ExchangeError("empty", f"no content in choice {silent[0]}")
+        if silent := self.finished.keys() - self.spoke:
+            raise ExchangeError("empty", f"no content in choice {min(silent)}")
 
     @property
     def finish_reasons(self) -> tuple[str, ...]:
-        return tuple(reason for _, reason in sorted(self.finished.items()) if reason)
+        return tuple([reason for _, reason in sorted(self.finished.items()) if reason])
 
     def noted(self, index: int, reason: str, *, content: bool) -> None:
         """Keep what was seen of choice *index*."""

@@ -128,8 +128,9 @@ class Templates:
 
 def _document(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the body that *arguments* of a call of the openai package mean."""
-    more = arguments.get("extra_body") or {}
-    return {k: v for k, v in arguments.items() if k != "extra_body"} | more
+    document = dict(arguments)
+    document.update(document.pop("extra_body", None) or {})
+    return document
 
 
 def _shape(value: Any) -> Any:
@@ -137,8 +138,8 @@ def _shape(value: Any) -> Any:
     kind = type(value)
     if kind is str:
         return str
-    if kind is dict:
-        return tuple([(key, _shape(member)) for key, member in value.items()])
+    if kind is dict:  # its keys, then what they have
+        return (*value, *[str if type(m) is str else _shape(m) for m in value.values()])
     if kind is list or kind is tuple:
         # A list's length means nothing, and its members are mostly of one shape.
         return (list, *dict.fromkeys([_shape(member) for member in value]))
