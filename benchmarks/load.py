@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -92,7 +92,7 @@ def by_driver(kind: str) -> Callable[[str, int, int], Coroutine[Any, Any, list[F
                     e = await sender.send(number)
                     assert e.ok, e.detail
                     assert e.first_token is not None
-                    found.append(_figures(number, e.sent, e.first_token, e.gaps.tolist(), e.chunks))
+                    found.append(_figures(number, e.sent, e.first_token, e.gaps, e.chunks))
 
             return await _measured(concurrency, work, found)
 
@@ -176,7 +176,7 @@ def _request(host: str, number: int) -> bytes:
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-def _figures(number: int, sent: float, first: float, gaps: list[float], chunks: int) -> Figures:
+def _figures(number: int, sent: float, first: float, gaps: Sequence[float], chunks: int) -> Figures:
     assert chunks == CHUNKS, chunks
     return {"number": number, "sent": sent, "first": first, "gaps": gaps}
 
@@ -204,7 +204,8 @@ def be_client(name: str, url: str, requests: int, concurrency: int, out: str) ->
 
     run = asyncio.run if name in ON_ASYNCIO else loops.run
     found = run(CLIENTS[name](url, requests, concurrency))
-    Path(out).write_text(json.dumps({**_USED, "requests": found}), encoding="ascii")
+    told = json.dumps({**_USED, "requests": found}, default=list)  # arrays, until now
+    Path(out).write_text(told, encoding="ascii")
 
 
 # The measurements
