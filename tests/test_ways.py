@@ -35,6 +35,7 @@ from validator.drivers.chat import Chat
 from validator.drivers.completion import Completion, TextCompletion
 from validator.drivers.completions import Completions
 from validator.drivers.failures import ExchangeError
+from validator.drivers.fast import pool
 from validator.drivers.fast.events import events_of
 from validator.drivers.fast.sender import Incoming
 from validator.drivers.fast.wire import Conversation, Unfinished
@@ -558,6 +559,22 @@ def test_a_connection_that_ended_meanwhile_is_not_written_to():
     assert len(server.requests) == server.connections == 5
     result, server = sent_by((answer(b"no", "429 No"),), "fast", requests=5)
     assert (len(server.requests), server.connections) == (5, 1)
+
+
+@pytest.mark.parametrize(
+    "seconds, outcomes",
+    [(0.002, ["ok"] * 5), (0.2, ["ok", "reset", "ok", "ok", "ok"])],
+    ids=["at once", "too late to tell"],
+)
+def test_a_server_that_does_not_keep_what_it_kept_is_left_alone(seconds, outcomes, monkeypatch):
+    """As llama.cpp does after a stream: it hears out a request for a while, and then closes."""
+    monkeypatch.setattr(pool, "MOMENT", 0.05)  # so that no other process can make it miss it
+
+    async def leaves(_):
+        await asyncio.sleep(seconds)
+
+    result, _ = sent_by((GOOD, leaves, Act.CLOSE), "fast", requests=5)
+    assert [e.outcome for e in result.exchanges] == outcomes
 
 
 def test_what_nobody_asked_for_spoils_the_connection_only():

@@ -5,32 +5,47 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from validator.drivers.base import Clock
 from validator.drivers.fast.links import Origin, connect
 from validator.drivers.fast.wire import Conversation
 
+MOMENT: Final = 0.01
+"""Seconds within which a server leaves that says it keeps a connection, and does not."""
+
 
 class Pool:
-    """The connections to one origin that are kept for another exchange."""
+    """The connections to one origin that are kept for another exchange.
+
+    Some servers close after each stream a connection that they have not announced to close. Who
+    writes to it before it has heard so is told nothing but that the server has gone, and nobody
+    knows whether the request was read. So the first connection has to stay for a moment before
+    any is used again, and where one does not stay, none is.
+    """
 
     def __init__(self, origin: Origin, clock: Clock) -> None:
         self._origin = origin
         self._clock = clock
         self._idle: list[Conversation] = []
         self._addresses: Sequence[Any] = ()
+        self._keeps: bool | None = None
+        """Whether the server keeps connections, once that is known."""
 
     async def take(self) -> Conversation:
         """Return a connection that nobody uses: the one used last, else a new one."""
+        if self._idle and self._keeps is None:
+            await asyncio.sleep(MOMENT)
         if self._idle and self._origin.tls is not None:
             for _ in range(2):  # so that the loop looks, and then tells which of them have ended
                 await asyncio.sleep(0)
         while self._idle:
             kept = self._idle.pop()
-            if kept.fresh():
+            if self._keeps is not False and kept.fresh():
+                self._keeps = True
                 return kept
             kept.close()
+            self._keeps = self._keeps or False
         if not self._addresses:
             self._addresses = await asyncio.get_running_loop().getaddrinfo(
                 self._origin.host, self._origin.port, type=socket.SOCK_STREAM
@@ -41,8 +56,16 @@ class Pool:
 
     def put(self, conversation: Conversation) -> None:
         """Keep *conversation* for another exchange, if it is of use for one."""
-        if conversation.link is not None:
+        if self._keeps is False:
+            conversation.close()
+        elif conversation.link is not None:
             self._idle.append(conversation)
+
+    def drop(self, conversation: Conversation) -> None:
+        """Leave *conversation*, on which an exchange has failed."""
+        conversation.close()
+        if conversation.deserted:
+            self._keeps = False
 
     def close(self) -> None:
         """Leave every connection that is kept."""

@@ -89,7 +89,7 @@ class FastSender(Timed[FastRequest]):
             pool.put(conversation)
         except BaseException as failure:
             if conversation is not None:
-                conversation.close()
+                pool.drop(conversation)
             if not isinstance(failure, Exception):
                 raise
             done = self._in_spite_of(failure, incoming, overdue=bound.expired)

@@ -54,6 +54,9 @@ class Conversation:
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[float] | None = None
         self._now = 0.0
+        self._used = self._kept = False
+        self.deserted = False
+        """Whether the server left that had kept it, with nothing said of another request."""
         self._begin()
 
     def _begin(self) -> None:
@@ -74,6 +77,7 @@ class Conversation:
         """Write *request*; the future has the instant at which the response ended."""
         assert self.link is not None
         self._begin()
+        self._kept, self._used = self._used, True
         self._sink = sink
         self._waiter = self._loop.create_future()
         self.link.write(request)
@@ -121,6 +125,7 @@ class Conversation:
         elif self._answered:
             self._fail(Unfinished("the peer closed the connection within the body"))
         else:
+            self.deserted = self._kept and not self._seen
             self._fail(ExchangeError("reset", "the server disconnected without an answer"))
         self.close()
 
