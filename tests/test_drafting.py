@@ -943,9 +943,9 @@ def test_odd_names_and_labels_of_metrics_are_written_so_that_they_are_read_back(
         ("json", {"ok": 1}, {"ok": 1}, ['path: "$..*"']),
         (
             "prometheus",
-            decoded("up 1\nok 2\n"),
-            decoded("up 2\nok 2\n"),
-            ["""metric: '{__name__=~".+",__name__!="up"}'"""],
+            decoded("up 1\nok 2\nprocess_cpu_seconds_total 3\n"),
+            decoded("up 2\nok 2\nprocess_cpu_seconds_total 3\n"),
+            ["""metric: '{__name__=~".+",__name__!="up",__name__!="process_cpu_seconds_total"}'"""],
         ),
     ],
     ids=["json", "all still", "prometheus"],
