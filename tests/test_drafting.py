@@ -267,14 +267,15 @@ def test_every_suggestion_is_a_line_of_a_spec(first, second, suggested):
 # Histograms in JSON
 
 
-def books(ok, *, failed=0, wall=200.0, reason="stop"):
+def books(ok, *, failed=0, wall=200.0, reason="stop", cached=0):
     """Return the ledger of a load of *ok* requests, each as long."""
     prompt, completion = 12, 5
     return {
         "sent": ok + failed, "ok": ok, "failed": failed, "success_rate": ok / (ok + failed),
         "duration_s": 2.0, "chunks": ok * completion, "finish_reasons": {reason: ok},
         "tokens": {
-            "prompt": ok * prompt, "completion": ok * completion, "cached": 0, "source": "usage",
+            "prompt": ok * prompt, "completion": ok * completion, "cached": cached,
+            "source": "usage",
         },
         "wall_ms": {"count": ok, "missing": 0, "mean": wall / 2, "max": wall},
     }  # fmt: skip
@@ -585,6 +586,36 @@ def test_only_a_share_of_a_whole_has_an_upper_bound(name, values, sure, suggeste
     assert [top for top in (1, 100) if f"between: [0, {top}]" in asserted(text)] == sure
     found = [top for top in (1, 100) if f"between: [0, {top}]" in text]
     assert [top for top in found if top not in sure] == suggested
+
+
+@pytest.mark.parametrize("told", ["1 means 100 percent usage.", "From 0.0 to 1.0", "Of the cache"])
+def test_what_a_page_says_of_a_share_counts_for_more_than_its_name(told):
+    page = f"# HELP cache_perc {told}\n# TYPE cache_perc gauge\ncache_perc 0\n"
+    text = draft_of([loaded(page, page, n, "prometheus") for n in (4, 5)], "prometheus")
+    assert f"between: [0, {1 if '1' in told else 100}]" in asserted(text)
+
+
+# Tokens
+
+
+@pytest.mark.parametrize("cached", [(20, 37), (0, 0), (44, 55)], ids=["some", "none", "nearly all"])
+def test_prompts_that_were_computed_are_all_but_the_cached_ones(cached):
+    """As llama.cpp counts them; where nothing was cached, they are those of the prompts."""
+    page = '# TYPE prompt_tokens_total counter\nprompt_tokens_total{{engine="0"}} {}\n'.format
+    rises = [12 * ok - told for ok, told in zip((4, 5), cached, strict=True)]
+    looks = page(7), page(7 + rises[0]), page(7 + sum(rises))
+    text = draft_of(
+        [
+            loaded(looks[0], looks[1], 4, "prometheus", cached=cached[0]),
+            loaded(looks[1], looks[2], 5, "prometheus", cached=cached[1]),
+        ],
+        "prometheus",
+    )
+    if any(cached):
+        assert "expr: delta(counted) == load.tokens.prompt - load.tokens.cached" in asserted(text)
+        assert "let: {counted: {endpoint: page, metric: prompt_tokens_total}}" in text
+    else:
+        assert 'metric: prompt_tokens_total, delta: {eq: "${load.tokens.prompt}"}' in asserted(text)
 
 
 # Times

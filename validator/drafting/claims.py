@@ -130,7 +130,10 @@ def figures(loads: tuple[Load, ...]) -> list[Figure]:
         prompt, completion = ("tokens", "prompt"), ("tokens", "completion")
         known("load.tokens.prompt", (1, prompt), hint=PROMPT)
         known("load.tokens.completion", (1, completion), hint=COMPLETION)
-        known("load.tokens.cached", (1, ("tokens", "cached")), hint=frozenset({"cached", "saved"}))
+        cached = ("tokens", "cached")
+        known("load.tokens.cached", (1, cached), hint=frozenset({"cached", "saved"}))
+        computed = "load.tokens.prompt - load.tokens.cached"
+        known(computed, (1, prompt), (-1, cached), hint=PROMPT | {"computed", "compute"})
         both = "load.tokens.prompt + load.tokens.completion"
         known(both, (1, prompt), (1, completion), hint=frozenset({"total", "processed"}))
         after_first = "load.tokens.completion - load.ok"

@@ -149,7 +149,7 @@ class Decider:
             return
         totals = [_total_change(spot, load) for load in self.evidence.loads]
         together = self.figure(spot, totals)
-        if together is not None and (together.is_reference or not spot.several):
+        if together is not None and (together.is_reference or not (spot.several and _many(spot))):
             claim = self._counted(spot, together)
             by_reason = not spot.several and words.is_reason(" ".join(spot.within[-1:]))
             yield claim.doubted("if all answers end so") if by_reason else claim
@@ -265,7 +265,7 @@ class Decider:
         if not (sure or words.may_be_share(spot.name)) or (spot.metric and spot.type == "counter"):
             return
         highest = max(values)
-        tops = words.tops(spot.name, highest)
+        tops = words.tops(spot.name, highest, spot.help)
         if min(values) < 0 or highest > tops[-1] or (not sure and highest > 1):
             return  # a ratio of other things: a speed-up, say
         claims = [

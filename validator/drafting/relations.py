@@ -97,11 +97,12 @@ def _bounded(spot: Spot, expr: str) -> Claim:
 
 def _mean(took: Spot, count: Spot, unit: float, decider: Decider) -> Iterator[Claim]:
     several = took.metric and any(len(look) > 1 for look in took.looks)
+    measured = words.family(took.name) if took.metric else took.name
     mean = "sum(delta(took)) / sum(delta(count))" if several else "delta(took) / delta(count)"
     claim = Claim(
         Heading.MEASURED,
         {
-            "name": f"the mean of {escaped(took.name)} is no longer than a request",
+            "name": f"the mean of {escaped(measured)} is no longer than a request",
             "expr": f"0 < {mean} <= load.wall_ms.max{_in(unit)}",
             "let": {"took": bound_to(took), "count": bound_to(count)},
         },

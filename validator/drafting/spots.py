@@ -38,6 +38,8 @@ class Spot:
     metric: bool = False
     type: str = ""
     """Of a metric: what its family says it is."""
+    help: str = ""
+    """Of a metric: what its family says about it."""
     within: tuple[str, ...] = field(default=())
     """The keys above it."""
 
@@ -149,6 +151,7 @@ def metrics(documents: list[Json]) -> Iterator[Spot]:
                         several=True,
                         metric=True,
                         type=str(about.get("type")),
+                        help=str(about.get("help") or ""),
                     )
                 labels = {k: str(v) for k, v in _dict(sample.get("labels")).items()}
                 look = found[name].looks[index]

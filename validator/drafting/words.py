@@ -82,8 +82,18 @@ def may_be_share(name: str) -> bool:
     return is_percent(name) or (bool(found & _DOUBTED) and not found & _AMOUNTS)
 
 
-def tops(name: str, highest: float) -> tuple[int, ...]:
-    """Return what a share of this name, of which *highest* was seen, may be at most."""
+_OF_ONE = re.compile(
+    r"\b1(?:\.0)? (?:means|is|=) 100\b|\b0(?:\.0)? ?(?:-|to|and|,|\.\.) ?1(?:\.0)?\b"
+)
+
+
+def tops(name: str, highest: float, about: str = "") -> tuple[int, ...]:
+    """Return what a share of this name, of which *highest* was seen, may be at most.
+
+    What a page says *about* it counts for more than its name: vLLM calls `perc` a share of 1.
+    """
+    if highest <= 1 and _OF_ONE.search(about):
+        return (1,)
     if is_percent(name) or highest > 1:
         return (100,)
     says_one = words(name) & (_FRACTIONS | {"ratio"})
