@@ -27,6 +27,7 @@ from validator.records.observation import Payload
 from validator.records.recording import Recording
 from validator.records.verdict import Report, Severity, Status, Verdict
 from validator.reporters import REPORTERS
+from validator.reporters.figures import request_lines
 from validator.reporters.table import THEME, tables
 from validator.span import Span
 from validator.spec.parse import Overrides
@@ -403,6 +404,14 @@ def test_what_was_no_better_in_the_baseline_is_a_warning(name, level):
 
 
 # The request summary
+
+
+@pytest.mark.parametrize("source, unit", [("usage", "tokens"), ("chunks", "chunks")])
+def test_chunks_are_not_called_tokens(source, unit):
+    tokens = {"completion": 6, "source": source}
+    first, averages, *_ = request_lines({"sent": 3, "ok": 3, "tokens": tokens, "tokens_per_s": 9.0})
+    assert first.endswith(f", 9.0 {unit}/s")
+    assert averages.endswith(f", 2.0 {unit} a request")
 
 
 def test_distributions_are_drawn_where_they_can_be_shown():

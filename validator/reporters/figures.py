@@ -26,18 +26,20 @@ def request_lines(ledger: dict[str, Any]) -> list[str]:
     # Those cut off on purpose had no chance to succeed, and have a line of their own.
     sent, ok = _count(ledger, "sent") - _count(ledger, "cancelled"), _count(ledger, "ok")
     rate = f" ({100 * ok / sent:.3g} %)" if sent else ""
+    # What a server without usage has sent is known in chunks only, and a chunk is no token.
+    unit = "chunks" if _at(ledger, "tokens", "source") == "chunks" else "tokens"
     first = (
         f"Requests  {ok} of {sent} succeeded{rate}"
         f" in {_seconds(ledger.get('duration_s'))}"
         f", {_unit(ledger.get('requests_per_s'), 'requests/s')}"
-        f", {_unit(ledger.get('tokens_per_s'), 'tokens/s')}"
+        f", {_unit(ledger.get('tokens_per_s'), f'{unit}/s')}"
     )
     tokens = _at(ledger, "tokens", "completion")
     each = tokens / ok if ok and is_number(tokens) else None
     averages = (
         f"Average   duration {_ms(_at(ledger, 'wall_ms', 'mean'))}"
         f", TTFT {_ms(_at(ledger, 'ttft_ms', 'mean'))}"
-        f", {_unit(each, 'tokens a request')}"
+        f", {_unit(each, f'{unit} a request')}"
     )
     spread = [
         f"{label} p50 {_ms(_at(ledger, key, 'p50'))} p99 {_ms(_at(ledger, key, 'p99'))}"
