@@ -830,6 +830,29 @@ def test_what_is_no_url_of_one_target_is_refused(urls, said):
     assert "secret" not in str(refused.value)
 
 
+def test_pages_may_be_elsewhere_than_the_target():
+    place = placed(["http://h:2/metrics", "http://h:1/v/stats", "http://h:1/x"], "http://h:1/v/")
+    assert place.base == "http://h:1/v"
+    assert place.paths == ("http://h:2/metrics", "/stats", "http://h:1/x")
+    assert list(map(place.url, place.paths))[1:] == ["http://h:1/v/stats", "http://h:1/x"]
+
+
+def test_a_draft_names_pages_that_are_elsewhere_whole(tmp_path):
+    async def go():
+        async with serving(Engine(), {}) as engine, serving(Engine(), {}) as other:
+            urls = [f"{one.url}/metrics" for one in (engine, other)]
+            flags = ["--url", engine.url, "--header", "X-Key: k", "-o", tmp_path / "spec.yaml"]
+            return urls, await asyncio.to_thread(validator, "init", *urls, *map(str, flags))
+
+    (_, elsewhere), done = asyncio.run(go())
+    assert done.returncode == 0, done.stderr
+    spec = load_spec(tmp_path / "spec.yaml", Overrides(environment={"HEADER_X_KEY": "k"}))
+    assert [(e.id, e.path) for e in spec.endpoints] == [
+        ("metrics", "/metrics"),
+        ("metrics_2", elsewhere),
+    ]
+
+
 def test_urls_of_one_target_share_it_and_none_is_read_twice():
     place = placed(["http://h:1/a?x=1#top", "http://h:1", "http://h:1/a?x=1"])
     assert place.base == "http://h:1"

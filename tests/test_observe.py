@@ -152,6 +152,20 @@ def test_headers_of_the_endpoint_replace_those_of_the_target():
     assert text.headers["accept"] == "a/b"
 
 
+@pytest.mark.parametrize("host, told", [("127.0.0.1", True), ("localhost", False)])
+def test_a_page_may_be_elsewhere_and_only_the_host_of_the_target_is_told_its_headers(host, told):
+    async def once():
+        async with hostile({"/x?y=1": reply(b"1"), "/x": reply(b"1")}) as server:
+            url = f"{server.url.replace('127.0.0.1', host)}/x?y=1"
+            target = Target("http://127.0.0.1:9", headers=(("X-Key", "ours"),))
+            async with watching(target, time.monotonic) as observer:
+                return await observer.look([Endpoint("x", url)]), server.requests
+
+    snapshots, (request,) = asyncio.run(once())
+    assert snapshots["x"].document == 1, snapshots["x"].error
+    assert ("x-key" in request.headers) == told
+
+
 def test_the_method_and_body_of_the_endpoint_are_sent():
     _, (request,) = look({"/x": reply(b"1")}, Endpoint("x", "/x", method="POST", body=b"{}"))
     assert (request.method, request.body) == ("POST", b"{}")

@@ -18,6 +18,7 @@ from collections.abc import (
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
+from urllib.parse import urlsplit
 
 from validator.decoders import ACCEPT, DECODERS
 from validator.errors import ProbeError
@@ -106,15 +107,17 @@ class Observer:
 
     def _probe(self, endpoint: Endpoint, within: float | None) -> Probe:
         # By lower case: what an endpoint says about a header replaces what the target says.
+        whole = not endpoint.path.startswith("/")
+        url = endpoint.path if whole else self.target.url + endpoint.path
+        here = not whole or urlsplit(url).hostname == urlsplit(self.target.url).hostname
         headers = {
             name.lower(): (name, value)
             for name, value in (
                 ("Accept", ACCEPT[endpoint.decoder]),
-                *self.target.headers,
+                *(self.target.headers if here else ()),  # which may be secrets
                 *endpoint.headers,
             )
         }
-        url = self.target.url + endpoint.path
         timeout = endpoint.timeout if within is None else min(endpoint.timeout, within)
         if endpoint.method == "WEBSOCKET":
             assert endpoint.collect is not None

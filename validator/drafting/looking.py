@@ -37,10 +37,27 @@ class Place:
 
     base: str
     paths: tuple[str, ...]
+    """Of what is not at the base the whole URLs."""
+
+    def url(self, path: str) -> str:
+        """Return the whole URL of one of the paths."""
+        return self.base + path if path.startswith("/") else path
 
 
-def placed(urls: Sequence[str]) -> Place:
-    """Return the base of *urls* and their paths; raise `UsageError` for what is no such URL."""
+def placed(urls: Sequence[str], target: str | None = None) -> Place:
+    """Return the base of *urls* and their paths; raise `UsageError` for what is no such URL.
+
+    The base is that of *target*, if that is given.
+    """
+    if target is not None:
+        base = placed([target]).base + _split(target).path.rstrip("/")
+        found = [placed([url]) for url in urls]
+        whole = dict.fromkeys(one.url(path) for one in found for path in one.paths)
+        at_base = f"{base}/"
+        return Place(
+            base,
+            tuple(u.removeprefix(base) if u.startswith(at_base) else u for u in whole),
+        )
     bases: dict[str, None] = {}
     paths: dict[str, None] = {}
     for url in urls:
@@ -60,7 +77,7 @@ def placed(urls: Sequence[str]) -> Place:
     if len(bases) > 1:
         raise UsageError(
             f"one spec has one target, and these are {len(bases)}: {', '.join(bases)};"
-            " draft a spec for each"
+            " say by --url which it is"
         )
     return Place(next(iter(bases)), tuple(paths))
 
@@ -85,7 +102,7 @@ async def recognise(
         async def one(path: str) -> str | ProbeError:
             given = {"accept": ("Accept", _ACCEPT), **{n.lower(): (n, v) for n, v in headers}}
             probe = HttpProbe(
-                opened, place.base + path, headers=tuple(given.values()), timeout=seconds
+                opened, place.url(path), headers=tuple(given.values()), timeout=seconds
             )
             try:
                 payload = await probe.fetch()
@@ -97,7 +114,7 @@ async def recognise(
 
         found = await asyncio.gather(*map(one, place.paths))
     problems = [
-        f"{place.base}{path}: {printable(str(answer))}"
+        f"{place.url(path)}: {printable(str(answer))}"
         for path, answer in zip(place.paths, found, strict=True)
         if isinstance(answer, ProbeError)
     ]
@@ -114,8 +131,8 @@ def _ids(paths: Sequence[str], taken: Sequence[str] = ()) -> list[str]:
     """Return a name for each path: its words, told apart by a number if need be."""
     found: list[str] = []
     for path in paths:
-        words = re.findall(r"[A-Za-z0-9]+", path.partition("?")[0])
-        name = "_".join(words)[-_LONGEST_ID:].strip("_") or "root"
+        found_words = re.findall(r"[A-Za-z0-9]+", urlsplit(path).path)
+        name = "_".join(found_words)[-_LONGEST_ID:].strip("_") or "root"
         if name[0].isdigit():
             name = f"page_{name}"
         number, unique = 1, name

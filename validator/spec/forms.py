@@ -97,6 +97,7 @@ class OneOrMore:
 
 
 UNSET: Any = None
+_HOST = r"(\[[0-9a-fA-F:.]+\]|[^\s/:?#@]+)(?::(\d+))?"
 """The default of a key that was not given. A key given as null is a mistake of its own."""
 
 
@@ -148,14 +149,29 @@ def _route(value: Any) -> str:
     return text
 
 
+def _place(value: Any) -> str:
+    text = _text(value)
+    if not re.match("https?://", text):
+        try:
+            return _route(text)
+        except ValueError as problem:
+            raise ValueError(f"{problem}, or a whole URL") from None
+    found = re.fullmatch(rf"https?://{_HOST}(?:[/?][^\s#]*)?", text)
+    if found is None or not _is_port(found[2]):
+        raise ValueError("expected the URL of a page, such as http://localhost:9090/metrics")
+    return text
+
+
 def _url(value: Any) -> str:
     text = _text(value).rstrip("/")
-    found = re.fullmatch(
-        r"https?://(?:[^\s/@]*@)?(\[[0-9a-fA-F:.]+\]|[^\s/:?#@]+)(?::(\d+))?(/[^\s?#]*)?", text
-    )
-    if found is None or (found[2] and not 0 < int(found[2]) < 65536):  # noqa: PLR2004 - ports
+    found = re.fullmatch(rf"https?://(?:[^\s/@]*@)?{_HOST}(/[^\s?#]*)?", text)
+    if found is None or not _is_port(found[2]):
         raise ValueError("expected the base URL of the target, such as http://localhost:8000")
     return text
+
+
+def _is_port(digits: str | None) -> bool:
+    return digits is None or 0 < int(digits) < 65536  # noqa: PLR2004 - the ports that there are
 
 
 def _query(value: Any) -> Query:
@@ -255,6 +271,9 @@ Size: TypeAlias = Annotated[
     Any, Read(_size, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?\s?([kKMG]i?B|B)$"})
 ]
 Route: TypeAlias = Annotated[Any, Read(_route, {"type": "string", "pattern": r"^(/|\$\{)"})]
+Place: TypeAlias = Annotated[
+    Any, Read(_place, {"type": "string", "pattern": r"^(/|https?://|\$\{)"})
+]
 Url: TypeAlias = Annotated[Any, Read(_url, {"type": "string", "pattern": r"^(https?://|\$\{)"})]
 Path: TypeAlias = Annotated[Any, Read(_query, {"type": "string", "pattern": r"^\$"})]
 Metric: TypeAlias = Annotated[Any, Read(_selector, {"type": "string"})]

@@ -142,6 +142,7 @@ class Endpoint:
 
     id: str
     path: str
+    """On the target; or a whole URL, of what is served elsewhere."""
     method: str = "GET"
     """`WEBSOCKET` for one."""
     body: bytes | None = None

@@ -29,6 +29,7 @@ from validator.spec.forms import (
     Metric,
     Missing,
     Path,
+    Place,
     Read,
     Reason,
     Route,
@@ -265,12 +266,12 @@ class EndpointBlock(Written):
 
     alone = "get"
 
-    get: Route = Field(UNSET, description="A path to GET.")
-    post: Route = Field(UNSET, description="A path to POST `body` to.")
+    get: Place = Field(UNSET, description="A path on the target to GET, or a whole URL.")
+    post: Place = Field(UNSET, description="A path to POST `body` to, or a whole URL.")
     body: Any = Field(UNSET, description="What to post; a mapping or list is sent as JSON.")
-    websocket: Route = Field(
+    websocket: Place = Field(
         UNSET,
-        description="A path to open a WebSocket at, with `collect`; needs the extra `websocket`.",
+        description="Where to open a WebSocket, with `collect`; needs the extra `websocket`.",
     )
     send: Any = Field(
         UNSET,

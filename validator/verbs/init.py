@@ -68,6 +68,7 @@ class _Wishes:
     metavar="N",
     help="Send two loads, of N and N+1 chat requests, and see what they move.",
 )
+@click.option("--url", metavar="URL", help="Base URL of the target, if pages are elsewhere.")
 @click.option("--model", metavar="NAME", help="The model that the load asks.")
 @click.option("--concurrency", type=click.IntRange(1, 1000), metavar="N", help="In flight at most.")
 @click.option("--prompt", "prompts", multiple=True, metavar="TEXT", help="Instead of our own.")
@@ -89,6 +90,7 @@ def init(  # noqa: PLR0913 - one argument for each flag
     force: bool,
     add: str | None,
     requests: int | None,
+    url: str | None,
     model: str | None,
     concurrency: int | None,
     prompts: tuple[str, ...],
@@ -116,7 +118,7 @@ def init(  # noqa: PLR0913 - one argument for each flag
         timeout=timeout,
     )
     target = _target(output, add, force=force)
-    place = placed(urls)
+    place = placed(urls, url)
     existing, added = None, 0
     if add is not None:
         from validator.drafting.adding import opened
