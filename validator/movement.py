@@ -54,7 +54,10 @@ def moving(spec: Spec, rounds: Sequence[Round]) -> dict[str, tuple[Assertion, ..
 
 
 def selected(assertions: tuple[Assertion, ...], endpoint: str, document: Json) -> tuple[str, ...]:
-    """Return what the queries of *assertions* select from *endpoint*, as texts to compare."""
+    """Return what the queries of *assertions* select from *endpoint*, as texts to compare.
+
+    In an order of their own: there are servers whose pages have another one at each look.
+    """
     queries: dict[Query | Selector, None] = {}
     for assertion in assertions:
         match assertion:
@@ -63,9 +66,11 @@ def selected(assertions: tuple[Assertion, ...], endpoint: str, document: Json) -
             case ExprAssertion(bindings=bindings):
                 queries.update({b.query: None for _, b in bindings if b.endpoint == endpoint})
     return tuple(
-        f"{m.path}={m.value!r}" if is_number(m.value) else f"{m.path}: {kind(m.value)}"
-        for query in queries
-        for m in query.select(document)
+        sorted(
+            f"{m.path}={m.value!r}" if is_number(m.value) else f"{m.path}: {kind(m.value)}"
+            for query in queries
+            for m in query.select(document)
+        )
     )
 
 
