@@ -382,6 +382,14 @@ def test_percentiles_are_no_histogram():
     assert '$.latency, ordered: ["50", "90", "99"]' in text
 
 
+def test_what_is_counted_by_a_name_may_not_be_there_before_the_first_request():
+    looks = [{"total": n, "by_rule": {"other": n}} for n in (1, 5, 10)]
+    text = draft_of([loaded(looks[0], looks[1], 4), loaded(looks[1], looks[2], 5)])
+    assert "by_rule.other" in asserted(text)
+    fresh = loaded({"total": 0, "by_rule": {}}, {"total": 4, "by_rule": {"other": 4}}, 4)
+    assert not wrong(text, [fresh])
+
+
 # Hits and misses
 
 

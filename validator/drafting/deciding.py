@@ -451,4 +451,5 @@ def _comes_later(spot: Spot) -> bool:
     So it is with what is kept by a name, such as that of a model, and often with an object within
     others, which is made when there is something to put into it.
     """
-    return not spot.metric and (".*" in spot.path or len(spot.within) > 1)
+    by_name = words.keeps_by_name(" ".join(spot.within[-1:]))
+    return not spot.metric and (".*" in spot.path or len(spot.within) > 1 or by_name)

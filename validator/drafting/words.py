@@ -239,6 +239,11 @@ def is_outcome(label: str) -> bool:
     return bool(words(label) & _OUTCOMES)
 
 
+def keeps_by_name(holder: str) -> bool:
+    """Say whether an object has a number for each of what its keys name: `by_model`, `perUser`."""
+    return bool(words(holder) & {"by", "per"})
+
+
 def is_good(value: str) -> bool:
     """Say whether an outcome is a good one."""
     return value.lower() in _GOOD
