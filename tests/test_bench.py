@@ -533,6 +533,14 @@ def test_one_failure_in_very_many_is_not_rounded_away():
     assert " 99.9 % " in told_of(bench_of({1: [run_of(9, 9, sent=100_000, ok=99_999)]}))
 
 
+def test_what_failed_at_a_level_is_told_with_an_example():
+    outcomes = {"ok": 95, "empty": 1, "status_429": 3, "cancelled": 1}
+    one = run_of(9, 9, sent=100, ok=95, outcomes=outcomes, errors={"status_429": ["slow down"]})
+    text = " ".join(told_of(bench_of({1: [run_of(9, 9)], 2: [one, one]})).split())
+    assert "Failed at concurrency 2: 6 × status_429 (slow down), 2 × empty" in text
+    assert text.count("Failed") == 1
+
+
 def test_findings_are_told_in_words():
     found = server(4)
     late = Level(8, (run_of(20, 200, client={"cpu_share": 0.97}),))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+from validator.records.load import OK
 from validator.values import Json, Number, is_number, show
 
 Ledger: TypeAlias = "Mapping[str, Json]"
@@ -97,6 +99,24 @@ class Level:
         """The share of all requests of all runs that were ok; those the client cut short apart."""
         ok = self.total("ok")
         return ok / (ok + self.total("failed")) if ok else 0.0
+
+
+def failed(ledgers: Sequence[Ledger]) -> dict[str, tuple[int, str]]:
+    """Return how often requests failed in which way, the most frequent one first, and an example.
+
+    Those that were cut off on purpose are among them.
+    """
+    counts: Counter[str] = Counter()
+    details: dict[str, str] = {}
+    for ledger in ledgers:
+        outcomes, errors = ledger.get("outcomes"), ledger.get("errors")
+        for name, count in outcomes.items() if isinstance(outcomes, dict) else ():
+            if name != OK and is_number(count) and count:
+                counts[name] += int(count)
+                said = errors.get(name) if isinstance(errors, dict) else None
+                if isinstance(said, list) and said:
+                    details.setdefault(name, f" ({said[0]})")
+    return {name: (n, f"{name}{details.get(name, '')}") for name, n in counts.most_common()}
 
 
 def spread(values: Sequence[float]) -> float | None:

@@ -9,8 +9,9 @@ from typing import Final, TypeAlias
 from validator import duration
 from validator.benchmark.findings import Findings
 from validator.benchmark.knee import mean_latency
-from validator.benchmark.records import BY_PATH, METRICS, Bench, Level, Metric, figure
+from validator.benchmark.records import BY_PATH, METRICS, Bench, Level, Metric, failed, figure
 from validator.benchmark.versus import Change, Comparison, Verdict
+from validator.records.load import CANCELLED
 from validator.values import printable, show
 
 Line: TypeAlias = tuple[str, str]
@@ -119,6 +120,11 @@ def results(found: Findings) -> Iterator[tuple[str, str]]:
     if found.best is not None and found.bench.levels:
         at, why = found.best.level, found.best.why
         yield "SLO", why if at is None else f"best at {found.bench.axis.named(at)}: {why}"
+    for level in found.bench.levels:
+        ways = failed(level.ledgers)
+        ways.pop(CANCELLED, None)
+        if told := ", ".join(f"{count} × {said}" for count, said in ways.values()):
+            yield "Failed", f"at {found.bench.axis.named(level.at)}: {told}"
     for at, reasons in found.doubts.items():
         for reason in reasons:
             yield f"! {found.bench.axis.named(at)}", reason
@@ -179,7 +185,7 @@ def lines(found: Findings, width: int, *, quiet: bool = False) -> Iterator[Line]
                 yield from _table(table)
         yield "", ""
     for name, text in results(found):
-        style = "failed" if name == "Stopped" else "warned" if name[0] in "!I" else ""
+        style = "failed" if name in ("Failed", "Stopped") else "warned" if name[0] in "!I" else ""
         yield from _wrapped(f"{name}  {printable(text)}", width, style)
     for text in () if quiet else bench.remarks:
         yield from _wrapped(printable(text), width, "muted")

@@ -10,18 +10,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from validator.benchmark.ladder import Ladder, left_out, settings, warming
-from validator.benchmark.records import Bench, Ledger, Level
+from validator.benchmark.records import Bench, Ledger, Level, failed
 from validator.drivers import Remarking
 from validator.endings import ended
 from validator.errors import ServerError
 from validator.ledger import ledger
 from validator.listener import Listener, Silent
 from validator.load import Collector, Executor, load, ready
-from validator.records.load import OK
 from validator.redaction import Redaction
 from validator.server import started
 from validator.spec.model import Load, Spec
-from validator.values import Json, Number, is_number
+from validator.values import Json, Number
 
 
 @dataclass(slots=True)
@@ -182,13 +181,7 @@ def hopeless(found: Mapping[str, Json]) -> str:
         return f"given up, {aborted}"
     if found.get("ok"):
         return ""
-    outcomes = found.get("outcomes")
-    counts = outcomes if isinstance(outcomes, dict) else {}
-    failures = {n: c for n, c in counts.items() if n != OK and is_number(c) and c}
+    failures = list(failed([found]).values())
     if not failures:
         return "no request was sent"
-    worst = max(failures, key=lambda name: failures[name])
-    errors = found.get("errors")
-    details = errors.get(worst) if isinstance(errors, dict) else None
-    said = f" ({details[0]})" if isinstance(details, list) and details else ""
-    return f"all {found.get('sent')} requests failed, most of them {worst}{said}"
+    return f"all {found.get('sent')} requests failed, most of them {failures[0][1]}"
