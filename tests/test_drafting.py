@@ -390,6 +390,23 @@ def test_what_is_counted_by_a_name_may_not_be_there_before_the_first_request():
     assert not wrong(text, [fresh])
 
 
+def test_what_has_a_label_of_requests_is_summed_up():
+    """Another way to ask than that of the load is another series, which stands still."""
+    page = (
+        '# TYPE http_seconds histogram\nhttp_seconds_bucket{{handler="/chat",le="+Inf"}} {0}\n'
+        'http_seconds_sum{{handler="/chat"}} {1}\nhttp_seconds_count{{handler="/chat"}} {0}\n'
+    ).format
+    looks = page(3, 0.3), page(7, 0.7), page(12, 1.2)
+    text = draft_of(
+        [loaded(a, b, n, "prometheus") for a, b, n in zip(looks, looks[1:], (4, 5), strict=False)],
+        "prometheus",
+    )
+    assert 'metric: http_seconds_count, delta: {sum: {eq: "${load.ok}"}}' in asserted(text)
+    assert "sum(delta(took)) / sum(delta(count))" in asserted(text)
+    other = page(9, 0.9).replace("/chat", "/other").partition("\n")[2]
+    assert not wrong(text, [loaded(looks[2] + other, page(16, 1.6) + other, 4, "prometheus")])
+
+
 # Hits and misses
 
 

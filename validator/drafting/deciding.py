@@ -149,7 +149,7 @@ class Decider:
             return
         totals = [_total_change(spot, load) for load in self.evidence.loads]
         together = self.figure(spot, totals)
-        if together is not None and (together.is_reference or not (spot.several and _many(spot))):
+        if together is not None and (together.is_reference or not _apart(spot)):
             claim = self._counted(spot, together)
             by_reason = not spot.several and words.is_reason(" ".join(spot.within[-1:]))
             yield claim.doubted("if all answers end so") if by_reason else claim
@@ -241,7 +241,7 @@ class Decider:
         bound: Any = {"endpoint": HERE, "metric": where} if spot.metric else where
         if born or _comes_later(spot):
             bound = {"endpoint": HERE, "path": where, "absent_before": 0}
-        change = "sum(delta(counted))" if sum_up and _many(spot) else "delta(counted)"
+        change = "sum(delta(counted))" if sum_up and many(spot) else "delta(counted)"
         named = {
             "name": f"{escaped(spot.name)} moves by {figure.text}",
             "expr": f"{change} == {figure.text}",
@@ -405,12 +405,20 @@ def _labels(path: str) -> list[tuple[str, str]]:
     return _LABEL.findall(path)
 
 
-def _many(spot: Spot) -> bool:
+def _apart(spot: Spot) -> bool:
+    """Say whether it was several values at a time."""
+    return spot.several and (not spot.metric or any(len(look) > 1 for look in spot.looks))
+
+
+def many(spot: Spot) -> bool:
     """Say whether it is several values, or will be: a reason is shown once it was one."""
-    if not spot.metric or any(len(look) > 1 for look in spot.looks):
+    if not spot.metric or _apart(spot):
         return True
     labels = {label for look in spot.looks for path in look for label, _ in _labels(path)}
-    return any(words.is_reason(label) or words.is_outcome(label) for label in labels)
+    return any(
+        words.is_reason(label) or words.is_outcome(label) or words.is_of_request(label)
+        for label in labels
+    )
 
 
 def _full_name(spot: Spot) -> str:
@@ -441,7 +449,7 @@ def _change(spot: Spot, wanted: dict[str, Any], kind: Mapping[str, Any]) -> dict
 def _measured(
     wanted: Mapping[str, Any], spot: Spot, *, sum_up: bool, born: bool = False
 ) -> dict[str, Any]:
-    asks: dict[str, Any] = {"sum": wanted} if sum_up and _many(spot) else dict(wanted)
+    asks: dict[str, Any] = {"sum": wanted} if sum_up and many(spot) else dict(wanted)
     return {"delta": {**asks, "absent_before": 0} if born or _comes_later(spot) else asks}
 
 

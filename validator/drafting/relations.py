@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from validator.drafting import words
 from validator.drafting.claims import Claim, Heading
-from validator.drafting.deciding import Decider
+from validator.drafting.deciding import Decider, many
 from validator.drafting.lookups import lookups
 from validator.drafting.places import bound_to, encodable, escaped, place_of, whole_of
 from validator.drafting.spots import Spot
@@ -96,7 +96,7 @@ def _bounded(spot: Spot, expr: str) -> Claim:
 
 
 def _mean(took: Spot, count: Spot, unit: float, decider: Decider) -> Iterator[Claim]:
-    several = took.metric and any(len(look) > 1 for look in took.looks)
+    several = took.metric and many(took)
     measured = words.family(took.name) if took.metric else took.name
     mean = "sum(delta(took)) / sum(delta(count))" if several else "delta(took) / delta(count)"
     claim = Claim(

@@ -226,6 +226,9 @@ def is_identity(name: str, holder: str) -> bool:
 
 _REASONS = _set("reason reasons finish finished")
 _OUTCOMES = _set("status statuses outcome outcomes result results code codes")
+_OF_REQUEST = _set(
+    "handler route path endpoint method verb user users team org key caller client tenant"
+)
 _GOOD = _set("ok success succeeded successful completed 200 2xx")
 
 
@@ -237,6 +240,11 @@ def is_reason(label: str) -> bool:
 def is_outcome(label: str) -> bool:
     """Say whether a label or an object tells how requests went."""
     return bool(words(label) & _OUTCOMES)
+
+
+def is_of_request(label: str) -> bool:
+    """Say whether a label tells where a request went or who sent it, of which there are more."""
+    return bool(words(label) & _OF_REQUEST)
 
 
 def keeps_by_name(holder: str) -> bool:
