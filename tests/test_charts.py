@@ -14,6 +14,7 @@ from validator.records.chart import MOST_POINTS, By, Form
 from validator.records.load import Exchange, LoadResult
 from validator.records.observation import Observations, Snapshot, Unreadable
 from validator.records.trace import Trace
+from validator.records.verdict import ACROSS
 from validator.spec.parse import Overrides, parse
 from validator.trace import MOST_EXCHANGES, traced
 
@@ -252,6 +253,100 @@ def test_what_was_not_there_before_is_shown_if_it_counts_from_0():
     assert asking("{path: $.total, delta: {ge: 0}}", before=before)[0] == []
     (chart,), _ = asking("{path: $.total, delta: {ge: 0, absent_before: 0}}", before=before)
     assert points(chart.series[0])[-1] == (1.0, 5354)
+
+
+def relating(expr, *assertions, **let):
+    """Return the charts of an expression about the page, and of *assertions*."""
+    bound = ", ".join(f"{name}: {path}" for name, path in let.items())
+    related = f'{{name: related, expr: "{expr}", let: {{{bound}}}}}'
+    worked = {"total": 5350, "workers": [{"n": 10}, {"n": 20}], "rest": 7}
+    after = {"total": 5354, "workers": [{"n": 11}, {"n": 22}], "rest": 8}
+    seen = {
+        "before": {"page": Snapshot("page", worked, None, 200, 1.9)},
+        "during": {},
+        "after": {"page": Snapshot("page", after, None, 200, 3.0)},
+    }
+    found, _ = asking(related, *assertions, **seen)
+    return [
+        {series.name: points(series)[-1] for series in chart.series}
+        for chart in found
+        if chart.title == "related"
+    ]
+
+
+def test_a_counter_of_an_expression_is_shown_as_that_of_a_delta():
+    (chart,) = relating("delta(x) == load.ok", x="$.total")
+    assert chart == {"load.ok, by the client": (1.0, 4), "total, by the server": (1.0, 4)}
+    same = '{path: $.total, delta: {eq: "${load.ok}"}}'
+    (chart,), _ = asking(same, '{expr: "delta(x) == load.ok", let: {x: $.total}}')
+    assert chart.title.startswith("change of")
+
+
+def test_counters_that_are_added_up_are_shown_with_their_sum():
+    (chart,) = relating(
+        "delta(w) + sum(delta(v)) == load.ok", w="'$.workers[0].n'", v="'$.workers[*].n'"
+    )
+    assert chart == {
+        "load.ok, by the client": (1.0, 4),
+        "delta(w) + sum(delta(v)), by the server": (1.0, 4),
+        "delta(w), by the server": (1.0, 1),
+        "sum(delta(v)), by the server": (1.0, 3),
+    }
+
+
+def test_what_the_client_counted_is_added_up_as_well():
+    (chart,) = relating("delta(x) <= load.tokens.prompt + load.tokens.completion", x="$.total")
+    assert chart == {
+        "load.tokens.prompt + load.tokens.completion, by the client": (1.0, 28),
+        "total, by the server": (1.0, 4),
+    }
+
+
+def test_a_sum_of_counts_of_both_sides_is_no_line():
+    (chart,) = relating("delta(x) + load.failed == load.sent", x="$.total")
+    assert set(chart) == {
+        "load.failed, by the client", "load.sent, by the client", "total, by the server",
+    }  # fmt: skip
+
+
+def test_what_is_added_to_a_product_is_no_line():
+    (chart,) = relating("delta(x) + 2 * delta(y) >= load.ok", x="$.total", y="$.rest")
+    assert set(chart) == {"delta(x), by the server", "delta(y), by the server"}
+
+
+def test_each_of_several_matches_in_an_expression_has_its_own_line():
+    (chart,) = relating("max(delta(w)) <= delta(x)", w="'$.workers[*].n'", x="$.total")
+    assert set(chart) == {
+        "delta(w): $.workers[0].n", "delta(w): $.workers[1].n", "delta(x), by the server",
+    }  # fmt: skip
+
+
+def test_what_is_multiplied_is_not_shown_beside_what_has_another_unit():
+    (chart,) = relating("0 < delta(x) and delta(x) * 1000 <= load.ok * 5000", x="$.total")
+    assert chart == {"total, by the server": (1.0, 4)}
+
+
+@pytest.mark.parametrize("expr", ["x >= load.ok", "x - before(x) == load.ok"])
+def test_an_expression_about_no_change_has_no_chart(expr):
+    assert relating(expr, x="$.total") == []
+
+
+def test_counters_that_stand_beside_the_client_already_are_not_shown_again():
+    each = [f'{{path: $.{name}, delta: {{le: "${{load.ok}}"}}}}' for name in ("total", "rest")]
+    assert relating("delta(x) >= delta(y)", *each, x="$.total", y="$.rest") == []
+
+
+def test_an_expression_across_endpoints_has_its_chart_there():
+    text = SPEC.partition("    assert:")[0] + (
+        "    assert:\n      - {path: $.total, exists: true}\n"
+        "assert:\n  - {name: agree, expr: 'delta(x) == load.ok',"
+        " let: {x: {endpoint: page, path: $.total}}}\n"
+    )
+    spec = parse(text, overrides=Overrides(environment={}))
+    seen = Observations({"page": page(1, 0, 1.0)}, {"page": page(5, 0, 3.0)})
+    found = charts(spec, seen, ledger(RESULT), traced(RESULT, 2.0))
+    (chart,) = (chart for chart in found if chart.title == "agree")
+    assert chart.section == ACROSS
 
 
 def test_ordered_percentiles_are_a_ladder():

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
-from validator.asking import Field, Movement, fields, movements, orders
-from validator.percentiles import fits, is_pair, is_percentile, ladder, ordered, percentile
+from validator.asking import Counter, Field, Movement, fields, movements
+from validator.percentiles import fits, is_percentile
 from validator.query import Query
 from validator.records.chart import By, Chart, Form, Series
 from validator.records.observation import Observations, Snapshot
 from validator.records.trace import Point, Trace
+from validator.records.verdict import ACROSS
 from validator.selector import Selector
 from validator.span import Span
-from validator.spec.model import Over, PathAssertion
+from validator.spec.model import Assertion, Over, PathAssertion
 from validator.values import Json, Number
 
 SINCE: Final = "s since the load began"
-_MOST_SERIES: Final = 8
+MOST_SERIES: Final = 8
+"""Of one chart."""
 _MOST_LOOKS: Final = 200
 """Of one series, however long the load was."""
 _NOTHING: Final = (0.0, math.nan)
@@ -43,38 +46,37 @@ class Beside:
     trace: Trace
     load: str
 
-    def counters(self, asked: Iterable[PathAssertion]) -> Iterator[Found]:
-        """Yield how far each counter came, and what the client itself counted meanwhile."""
-        moved = [(a, m) for a in asked for m in movements(a.condition)]
-        compared = {_place(a) for a, m in moved if self._curves(m)}
-        drawn: set[tuple[str, str, frozenset[Field]]] = set()
-        for assertion, movement in moved:
-            client = self._curves(movement)
-            place = _place(assertion)
-            question = (*place, frozenset(client))
-            if question in drawn or (not client and place in compared):
+    def counters(self, asked: Iterable[Assertion]) -> Iterator[Found]:
+        """Yield how far each counter came, and what the client itself counted meanwhile.
+
+        Those that an expression relates share a chart, with the sums that it compares.
+        """
+        moved = [(a, m, self._counts(m)) for a in asked for m in movements(a)]
+        compared = {c.place for _, m, client in moved if client for c in m.counters}
+        drawn: set[tuple[frozenset[tuple[str, str]], frozenset[str]]] = set()
+        for assertion, movement, client in moved:
+            places = frozenset(c.place for c in movement.counters)
+            question = (places, frozenset(client))
+            if question in drawn or (not client and places <= compared):
                 continue
-            if server := self._since_before(assertion, movement):
+            server = {c.term: self._since_before(c) for c in movement.counters}
+            if any(server.values()):
                 drawn.add(question)
-                own = tuple(
-                    Series(f"{self._ledger_name}.{'.'.join(f)}, by the client", points)
-                    for f, points in client.items()
-                )
-                yield self._steps(assertion, (*own, *_without_rest(own, server)), "change")
+                yield self._steps(assertion, _together(movement, client, server), "change")
 
     def gauges(self, asked: Iterable[PathAssertion]) -> Iterator[Found]:
         """Yield what was asked over the whole load, as it was sampled."""
         drawn: set[tuple[str, str, bool]] = set()
         for assertion in asked:
-            if assertion.over is not Over.DURING or any(movements(assertion.condition)):
+            if assertion.over is not Over.DURING or any(movements(assertion)):
                 continue
-            compared = ("in_flight_max",) in self._own(fields(assertion.condition))
-            question = (*_place(assertion), compared)
+            compared = ("in_flight_max",) in self.own(fields(assertion.condition))
+            question = (str(assertion.endpoint), str(assertion.query), compared)
             if question in drawn:
                 continue
             looks = self._looks(self.seen.during.get(str(assertion.endpoint), ()))
             values: dict[str, list[Point]] = {}
-            for at, found in self._numbers(assertion, looks):
+            for at, found in _numbers(assertion.query, looks):
                 for path, value in found.items():
                     values.setdefault(path, []).append((at, value))
             if server := _by_path(values):
@@ -83,66 +85,34 @@ class Beside:
                 client = (Series("in flight, by the client", own),) if own else ()
                 yield self._steps(assertion, (*client, *server), "")
 
-    def ladders(self, asked: Iterable[PathAssertion]) -> Iterator[Found]:
-        """Yield percentiles: beside the client's own where they are compared with them."""
-        drawn: set[tuple[str, str]] = set()
-        for assertion in asked:
-            for name, unit, series in self._ladders(assertion):
-                question = (str(assertion.endpoint), name)
-                if question not in drawn:
-                    drawn.add(question)
-                    yield Found(
-                        Chart(
-                            assertion.about.name, Form.LADDER, series, str(assertion.endpoint),
-                            "percentile", unit,
-                        ),
-                        assertion.about.span,
-                    )  # fmt: skip
-
-    def _ladders(self, assertion: PathAssertion) -> Iterator[tuple[str, str, tuple[Series, ...]]]:
-        """Yield a name, a unit and a ladder of each family of percentiles that is asked about."""
-        after = self.seen.after.get(str(assertion.endpoint))
-        if after is None or after.error is not None:
-            return
-        for distribution, rung in filter(is_pair, self._own(fields(assertion.condition))):
-            book = self.ledger.get(distribution) if isinstance(self.ledger, dict) else None
-            client, server = ladder(book), _family(assertion, rung, after)
-            if client and server:
-                name = _short(assertion, 1)
-                own = Series(f"{self._ledger_name}.{distribution}, by the client", client)
-                yield name, "ms", (own, Series(f"{name}, by the server", server, By.SERVER))
-        for keys in orders(assertion.condition):
-            matches = assertion.query.select(after.document)
-            found = [(m.path, rungs) for m in matches if (rungs := ordered(m.value, keys))]
-            if found:
-                yield (
-                    _short(assertion),
-                    "",
-                    tuple(Series(path, rungs, By.SERVER) for path, rungs in found[:_MOST_SERIES]),
-                )
-
-    def _steps(self, assertion: PathAssertion, series: tuple[Series, ...], y: str) -> Found:
+    def _steps(self, assertion: Assertion, series: Sequence[Series], y: str) -> Found:
         """Draw *series* over time; what the client counted holds until the last look."""
         end = max(points[-1][0] for s in series if (points := s.points))
         held = tuple(_held(s, end) if s.by is By.CLIENT else s for s in series)
         note = f"from every {self.trace.every}th request" if self.trace.every > 1 else ""
         name, span = assertion.about.name, assertion.about.span
-        return Found(Chart(name, Form.STEPS, held, str(assertion.endpoint), SINCE, y, note), span)
+        section = assertion.endpoint or ACROSS
+        return Found(Chart(name, Form.STEPS, held, section, SINCE, y, note), span)
 
     @property
-    def _ledger_name(self) -> str:
+    def ledger_name(self) -> str:
+        """What a spec calls the ledger of this load."""
         return f"load.{self.load}" if self.load else "load"
 
-    def _own(self, asked: Iterable[Field]) -> list[Field]:
+    def own(self, asked: Iterable[Field]) -> list[Field]:
         """Return the fields *asked* for that are of this load's ledger, by their names in it."""
         if not self.load:
             return sorted(asked)
         return sorted(field[1:] for field in asked if field[:1] == (self.load,))
 
-    def _curves(self, movement: Movement) -> dict[Field, tuple[Point, ...]]:
-        counts = (movement.tracked, *self._own(movement.fields))
-        curves = {count: self.trace.curves.get(".".join(count)) for count in counts}
-        return {field: points for field, points in curves.items() if points}
+    def _counts(self, movement: Movement) -> dict[str, Series]:
+        """Return what the client counted that counters are compared with, by what specs call it."""
+        found: dict[str, Series] = {}
+        for field in (movement.tracked, *self.own(movement.fields)):
+            if points := self.trace.curves.get(".".join(field)):
+                name = ".".join((self.ledger_name, *field))
+                found[name] = Series(f"{name}, by the client", points)
+        return found
 
     def _looks(self, looks: Iterable[Snapshot]) -> list[tuple[float, Snapshot]]:
         """Return those of *looks* that found something, each with when that was on the chart."""
@@ -151,17 +121,9 @@ class Beside:
             return []
         return [(max(s.taken - began, 0.0), s) for s in looks if s.error is None]
 
-    @staticmethod
-    def _numbers(
-        assertion: PathAssertion, looks: Iterable[tuple[float, Snapshot]]
-    ) -> Iterator[tuple[float, dict[str, Number]]]:
-        for at, look in looks:
-            matches = assertion.query.select(look.document)
-            yield at, {m.path: m.value for m in matches if fits(m.value)}
-
-    def _since_before(self, assertion: PathAssertion, movement: Movement) -> list[Series]:
+    def _since_before(self, counter: Counter) -> list[Series]:
         """Return how far a value has come at each look: of several the sum, if that is asked."""
-        name = str(assertion.endpoint)
+        name = counter.endpoint
         after = self.seen.after.get(name)
         looks = self._looks(
             [
@@ -173,22 +135,64 @@ class Beside:
         before = self.seen.before.get(name)
         if before is None or not looks or not (first := self._looks([before])):
             return []
-        ((began, start),) = self._numbers(assertion, first)
-        born = movement.born or isinstance(assertion.query, Selector)
+        ((began, start),) = _numbers(counter.query, first)
+        born = counter.born or isinstance(counter.query, Selector)
         values: dict[str, list[Point]] = {}
-        for at, found in self._numbers(assertion, looks):
+        for at, found in _numbers(counter.query, looks):
             changes = {p: v - start.get(p, 0) for p, v in found.items() if born or p in start}
-            if movement.summed and changes:
-                changes = {_short(assertion): sum(changes.values())}
+            if counter.summed and changes:
+                changes = {short(counter.query): sum(changes.values())}
             for path, change in changes.items():
                 values.setdefault(path, [(began, 0)]).append((at, change))
         if len(values) == 1:
-            values = {f"{_short(assertion)}, by the server": v for v in values.values()}
+            values = {f"{short(counter.query)}, by the server": v for v in values.values()}
         return _by_path(values)
 
 
-def _place(assertion: PathAssertion) -> tuple[str, str]:
-    return str(assertion.endpoint), str(assertion.query)
+def _numbers(
+    query: Query | Selector, looks: Iterable[tuple[float, Snapshot]]
+) -> Iterator[tuple[float, dict[str, Number]]]:
+    for at, look in looks:
+        yield at, {m.path: m.value for m in query.select(look.document) if fits(m.value)}
+
+
+def _together(
+    movement: Movement, client: Mapping[str, Series], server: Mapping[str, list[Series]]
+) -> list[Series]:
+    """Return the lines of one chart: what the client counted, what the server did, and sums."""
+    called = {counter.term: counter.called for counter in movement.counters}
+    if len(called) > 1:
+        server = {term: _called(called[term], lines) for term, lines in server.items()}
+    alone = {term: lines[0] for term, lines in server.items() if len(lines) == 1}
+    own, sums = dict(client), []
+    for terms in movement.totals:
+        if own.keys() >= set(terms):
+            own[" + ".join(terms)] = _total(terms, [own.pop(term) for term in terms])
+        elif alone.keys() >= set(terms):
+            names = [called[term] for term in terms]
+            sums.append(_total(names, [alone[term] for term in terms]))
+    lines = [line for many in server.values() for line in many][:MOST_SERIES]
+    return [*own.values(), *_without_rest([*own.values()], [*sums, *lines], sums or lines)]
+
+
+def _called(name: str, lines: Sequence[Series]) -> list[Series]:
+    """Name the lines of one of several counters."""
+    if len(lines) == 1:
+        return [replace(lines[0], name=f"{name}, by the server")]
+    return [replace(line, name=f"{name}: {line.name}") for line in lines]
+
+
+def _total(names: Sequence[str], parts: Sequence[Series]) -> Series:
+    """Return the sum of *parts*, each of which holds from one point until its next."""
+    instants = sorted({at for part in parts for at, _ in part.points})
+    points = [(at, sum(_value(part, at) for part in parts)) for at in instants]
+    by = parts[0].by
+    return Series(f"{' + '.join(names)}, by the {by}", _thinned(points), by)
+
+
+def _value(series: Series, at: float) -> float:
+    place = bisect_right(series.points, (at, math.inf))
+    return series.points[place - 1][1] if place else 0
 
 
 def _held(series: Series, end: float) -> Series:
@@ -196,13 +200,15 @@ def _held(series: Series, end: float) -> Series:
     return Series(series.name, (*series.points, (end, value))) if at < end else series
 
 
-def _without_rest(client: Sequence[Series], server: Sequence[Series]) -> list[Series]:
-    """Leave out how long a counter stood still that had come as far as the client.
+def _without_rest(
+    client: Sequence[Series], server: Sequence[Series], compared: Sequence[Series]
+) -> list[Series]:
+    """Leave out how long counters stood still if what is *compared* had come as far as the client.
 
     After a load of a second that may be ten, which would press all that moved to the left.
     """
     due = {series.points[-1][1] for series in client}
-    if due and any(series.points[-1][1] not in due for series in server):
+    if due and any(series.points[-1][1] not in due for series in compared):
         return list(server)
     end = max(map(_came_to_rest, server))
     if not end:
@@ -222,7 +228,7 @@ def _came_to_rest(series: Series) -> float:
 
 
 def _by_path(values: Mapping[str, list[Point]]) -> list[Series]:
-    first = list(values.items())[:_MOST_SERIES]
+    first = list(values.items())[:MOST_SERIES]
     return [Series(path, _thinned(points), By.SERVER) for path, points in first]
 
 
@@ -236,22 +242,8 @@ def _thinned(points: list[Point]) -> tuple[Point, ...]:
     return (points[0], *tops, points[-1])
 
 
-def _family(assertion: PathAssertion, asked: str, after: Snapshot) -> tuple[Point, ...]:
-    """Return the percentiles that stand beside the one that is *asked* about."""
-    query = assertion.query
-    if isinstance(query, Query) and query.definite and is_percentile(query):
-        beside = after.document
-        for key in query.keys[:-1]:
-            beside = beside.get(str(key)) if isinstance(beside, dict) else None
-        return ladder(beside)
-    found = [m.value for m in query.select(after.document) if fits(m.value)]
-    at = percentile(asked)
-    return ((at, found[0]),) if len(found) == 1 and at is not None else ()
-
-
-def _short(assertion: PathAssertion, without: int = 0) -> str:
+def short(query: Query | Selector, without: int = 0) -> str:
     """Return what is asked about without the `$`, and *without* the key of a percentile."""
-    query = assertion.query
     if isinstance(query, Selector) or not query.definite:
         return str(query)
     keys = query.keys[: len(query.keys) - without] if is_percentile(query) else query.keys

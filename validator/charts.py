@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Final
 
 from validator.beside import SINCE, Beside
+from validator.ladders import ladders
 from validator.records.chart import Chart, Form, Series
 from validator.records.observation import Observations
 from validator.records.trace import Trace
@@ -42,10 +43,11 @@ def charts(  # noqa: PLR0913, PLR0917 - what was asked, seen, sent, and how it w
     if trace is None:
         return ()
     beside = Beside(seen, ledger, trace, load)
-    listed = [a for e in spec.endpoints for a in e.assertions if isinstance(a, PathAssertion)]
+    listed = [*(a for e in spec.endpoints for a in e.assertions), *spec.assertions]
     asked = [a for a in listed if a.about.load == load]
     asked.sort(key=lambda a: a.about.span not in bad)
-    sorts = (beside.counters(asked), beside.gauges(asked), beside.ladders(asked))
+    alone = [a for a in asked if isinstance(a, PathAssertion)]
+    sorts = (beside.counters(asked), beside.gauges(alone), ladders(beside, alone))
     found = [one for sort in sorts for one in islice(sort, MOST)]
     own = (*_histograms(trace, ledger), *_instants(trace), *_in_flight(trace))
     return (
