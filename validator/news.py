@@ -9,12 +9,22 @@ from typing import Final
 from validator.records.observation import Snapshot
 
 MOST_LOOKS: Final = 40
-"""Kept of one endpoint, whatever it does: each holds a whole document."""
+"""Kept of one endpoint, whatever it does."""
+MOST_BYTES: Final = 8 * 1024 * 1024
+"""Of the bodies that they were in: each look holds a document, which takes several times as much.
+
+Pages of 200 KiB may change at every look, and larger ones less often.
+"""
 
 
 @dataclass(slots=True)
 class News:
-    """The first look at each endpoint, and of each change the last before and the first after."""
+    """The first look at each endpoint, and of each change the last before and the first after.
+
+    Of more than there is room for, one goes whose neighbours are nearest in time: the first and
+    the latest stay, and what lies between grows thin evenly. Of a page too large for two looks
+    only the latest stays, and of one too large for any none does.
+    """
 
     _kept: dict[str, list[Snapshot]] = field(default_factory=dict)
     _last: dict[str, tuple[Snapshot, Hashable]] = field(default_factory=dict)
@@ -28,10 +38,17 @@ class News:
             earlier, known = self._last.get(name, (None, None))
             self._last[name] = (snapshot, values[name])
             if earlier is None or values[name] != known:
-                before = [] if earlier is None or earlier is kept[-1] else [earlier]
-                kept += [*before, snapshot]
-                del kept[MOST_LOOKS:]
+                if earlier is not None and not (kept and kept[-1] is earlier):
+                    kept.append(earlier)
+                kept.append(snapshot)
+                _thin(kept)
 
     def looks(self) -> dict[str, tuple[Snapshot, ...]]:
         """Return what was kept, in order, by endpoint."""
         return {name: tuple(kept) for name, kept in self._kept.items()}
+
+
+def _thin(kept: list[Snapshot]) -> None:
+    while len(kept) > MOST_LOOKS or sum(look.size for look in kept) > MOST_BYTES:
+        between = range(1, len(kept) - 1)
+        del kept[min(between, key=lambda at: kept[at + 1].taken - kept[at - 1].taken, default=0)]

@@ -94,16 +94,18 @@ class Observer:
         """Read *endpoint* once; never raises but for cancellation."""
         taken = self.clock()
         status: int | None = None
+        size = 0
         document: Json = None
         error: Unreadable | None = None
         try:
             payload = await self._probe(endpoint, within).fetch()
-            status = payload.status
+            status, size = payload.status, len(payload.body)
             _check_status(payload, endpoint.statuses, self.hide)
             document = await _decoded(payload, endpoint)
         except ProbeError as failure:
             error = Unreadable(failure.cause, str(failure))
-        return Snapshot(endpoint.id, document, error, status, taken, self.clock() - taken)
+        spent = self.clock() - taken
+        return Snapshot(endpoint.id, document, error, status, taken, spent, size=size)
 
     def _probe(self, endpoint: Endpoint, within: float | None) -> Probe:
         # By lower case: what an endpoint says about a header replaces what the target says.

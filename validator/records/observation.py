@@ -68,6 +68,8 @@ class Snapshot:
     """Seconds the read took."""
     progress: Progress | None = None
     """Of a sample taken during the load; None when the clocks cannot be compared."""
+    size: int = field(default=0, compare=False)
+    """Bytes of the body; not in a recording, which is for judging."""
 
 
 @dataclass(frozen=True, slots=True)
