@@ -266,15 +266,15 @@ class _Nodes:
     def __init__(self, file: str, problems: Problems) -> None:
         self._file = file
         self._problems = problems
-        self._done: dict[int, tuple[Node, int]] = {}
+        self._done: dict[int, tuple[Value, int]] = {}
         self._size = 0
 
     def node(self, raw: yaml.Node, depth: int) -> Node | None:
-        found = self._node(raw, depth)
-        return None if found is None else found[0]
+        found = self._value(raw, depth)
+        return None if found is None else Node(found[0], self._file, raw)
 
-    def _node(self, raw: yaml.Node, depth: int) -> tuple[Node, int] | None:
-        """Return the node and how many nodes it is when aliases are written out."""
+    def _value(self, raw: yaml.Node, depth: int) -> tuple[Value, int] | None:
+        """Return the value and how many nodes it is when aliases are written out."""
         if (known := self._done.get(id(raw))) is not None:
             return known
         if depth > MAX_DEPTH:
@@ -287,17 +287,17 @@ class _Nodes:
         if isinstance(raw, yaml.ScalarNode):
             value = scalar(raw.value) if raw.style in _PLAIN else raw.value
         elif isinstance(raw, yaml.SequenceNode):
-            parts = [self._node(item, depth + 1) for item in raw.value]
-            kept = [part for part in parts if part is not None]
-            value = [node for node, _ in kept]
-            size += sum(size for _, size in kept)
+            parts = [(item, self._value(item, depth + 1)) for item in raw.value]
+            kept = [(item, part) for item, part in parts if part is not None]
+            value = [Node(part[0], self._file, item) for item, part in kept]
+            size += sum(part[1] for _, part in kept)
         else:
             assert isinstance(raw, yaml.MappingNode)
             value, size = self._members(raw, depth)
         if size > MAX_NODES:
             self._complain(f"more than {MAX_NODES} values (aliases of aliases?)", raw)
             return None
-        done = self._done[id(raw)] = (Node(value, self._file, raw), size)
+        done = self._done[id(raw)] = (value, size)
         return done
 
     def _members(self, raw: yaml.MappingNode, depth: int) -> tuple[dict[str, Node], int]:
@@ -313,10 +313,10 @@ class _Nodes:
                 self._complain(f"YAML tags are not used here: {raw_key.tag}", raw_key, hint)
                 continue
             key = raw_key.value
-            part = self._node(raw_value, depth + 1)
+            part = self._value(raw_value, depth + 1)
             if part is None:
                 continue
-            node = Node(part[0].value, self._file, raw_value, raw_key)
+            node = Node(part[0], self._file, raw_value, raw_key)
             size += part[1]
             if key == "<<" and raw_key.style in _PLAIN:
                 merged.update(self._merged(node))

@@ -159,7 +159,7 @@ class Predicate(ABC):
         """Yield what only the load can answer."""
         for name, _, _ in _arguments(type(self)):
             value = getattr(self, name)
-            if isinstance(value, Reference | tuple | list | dict):
+            if isinstance(value, _MAY_REFER):
                 yield from _references(value)
 
     def resolved(self, resolve: Resolve) -> Self:
@@ -171,6 +171,9 @@ class Predicate(ABC):
                 if getattr(self, name) is not default or isinstance(default, Reference)
             }
         )
+
+
+_MAY_REFER = (Reference, tuple, list, dict)
 
 
 @functools.cache

@@ -23,7 +23,7 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         """0 for info to 2 for critical."""
-        return ("info", "warning", "critical").index(self.value)
+        return ("info", "warning", "critical").index(self)
 
 
 class Status(StrEnum):

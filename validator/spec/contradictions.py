@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from math import inf
+from typing import Final
 
 from validator.predicates import Predicate, Subject
 from validator.predicates.compare import (
@@ -25,6 +26,18 @@ from validator.values import KINDS, Json, Kind, Number, kind
 
 _BESIDE_ABSENT = ("absent", "count")
 """What may be asked of what is not there."""
+_LEAST: Final[Mapping[type[Predicate], tuple[str, bool]]] = {
+    GreaterThan: ("bound", True),
+    GreaterOrEqual: ("bound", False),
+    Between: ("low", False),
+}
+"""Where a predicate has its lower bound, and whether a value must be above it."""
+_MOST: Final[Mapping[type[Predicate], tuple[str, bool]]] = {
+    LessThan: ("bound", False),
+    LessOrEqual: ("bound", True),
+    Between: ("high", True),
+}
+"""Where a predicate has its upper bound, and whether a value may be equal to it."""
 
 
 def contradictions(
@@ -87,19 +100,11 @@ def _meets(value: Json, predicate: Predicate) -> bool:
 
 def _least(predicate: Predicate) -> tuple[Number, bool]:
     """Return the lower bound, and whether a value must be above it."""
-    match predicate:
-        case GreaterThan(bound=bound):
-            return bound, True
-        case GreaterOrEqual(bound=bound) | Between(low=bound):
-            return bound, False
-    return -inf, False
+    name, above = _LEAST.get(type(predicate), ("", False))
+    return (getattr(predicate, name), above) if name else (-inf, False)
 
 
 def _most(predicate: Predicate) -> tuple[Number, bool]:
     """Return the upper bound, and whether a value may be equal to it."""
-    match predicate:
-        case LessThan(bound=bound):
-            return bound, False
-        case LessOrEqual(bound=bound) | Between(high=bound):
-            return bound, True
-    return inf, True
+    name, equal = _MOST.get(type(predicate), ("", True))
+    return (getattr(predicate, name), equal) if name else (inf, True)

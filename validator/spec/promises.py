@@ -173,7 +173,7 @@ class Promises:
     def _about(
         self, written: AssertionBlock, node: Node, default: str, most: Severity, load: str
     ) -> About:
-        severity = Severity(written.severity or Severity.CRITICAL)
+        severity = Severity(written.severity) if written.severity else Severity.CRITICAL
         xfail = written.xfail
         return About(
             name=written.name or default,
@@ -189,18 +189,19 @@ class Promises:
         self, written: AssertionBlock, node: Node, id_: str | None, most: Severity, load: str
     ) -> PathAssertion | None:
         query = written.path or written.metric
+        conforms = node.at("conforms")
         if written.path is not None and written.metric is not None:
             self.problems.add("path: and metric: exclude each other", _key(node, "metric"))
-        if query is None and node.at("conforms") is not None:
+        if query is None and conforms is not None:
             query = compiled("$")  # a page conforms as a whole
         if query is None:
             self.problems.add("an assertion needs a path:, a metric: or an expr:", node.span)
             return None
-        if written.metric is not None or node.at("conforms") is not None:
-            self._check_metric(id_, node.at("metric") or node.at("conforms") or node)
+        if written.metric is not None or conforms is not None:
+            self._check_metric(id_, node.at("metric") or conforms or node)
         if written.let is not None:
             self.problems.add("let binds names for expr:, and there is none", _key(node, "let"))
-        over = Over(written.over or Over.AFTER)
+        over = Over(written.over) if written.over else Over.AFTER
         if id_ is None and over is Over.BEFORE:
             self.problems.add("there is no ledger before the load", _key(node, "over"))
         elif over is Over.DURING and id_ not in self.sampled:
@@ -260,7 +261,7 @@ class Promises:
         self, written: AssertionBlock, node: Node, bindings: tuple[tuple[str, Binding], ...]
     ) -> Over:
         """Return where an expression must hold: samples are those of one endpoint."""
-        over = Over(written.over or Over.AFTER)
+        over = Over(written.over) if written.over else Over.AFTER
         if over is Over.BEFORE:
             hint = "write before(x) in the expression"
             self.problems.add("`over: before` does not go with expr:", _key(node, "over"), hint)

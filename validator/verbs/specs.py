@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,11 +26,14 @@ def loaded(paths: Sequence[Path], flags: Flags, url: str | None) -> list[Spec]:
     """Load every spec before any runs; raise with the problems of all."""
     specs: list[Spec] = []
     found: list[SpecProblems] = []
+    gc.disable()  # specs stay to the end: to look for cycles in them would cost a tenth of this
     for path in paths:
         try:
             specs.append(load(path, flags, url))
         except SpecProblems as problems:
             found.append(problems)
+    gc.freeze()
+    gc.enable()
     if found:
         everything = tuple(p for one in found for p in one.problems)
         raise SpecProblems(everything, {k: v for one in found for k, v in one.sources.items()})
