@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from validator import re2
 from validator.decoders import DECODERS
-from validator.exposition import series
+from validator.page import series
 from validator.query import Match
 from validator.records.observation import Payload
 from validator.selector import Selector, SelectorError, compiled_selector, family_of

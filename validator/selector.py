@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from validator import re2
-from validator.exposition import SUFFIXES, series
+from validator.page import SUFFIXES, series
 from validator.query import Match
 from validator.values import Json
 

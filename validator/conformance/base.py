@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, TypeAlias, TypedDict
 
-from validator.exposition import Family, Labels, Page, Sample, series
+from validator.page import Family, Labels, Page, Sample, series
 from validator.registry import Registry
 from validator.values import printable
 

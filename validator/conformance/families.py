@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from validator.conformance.base import Finding, Subject, rule
-from validator.exposition import (
+from validator.page import (
     OPENMETRICS_SUFFIXES,
     SUFFIXES,
     TEXT_SUFFIXES,

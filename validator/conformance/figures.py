@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 
 from validator.conformance.base import Finding, Group, Subject, rule
-from validator.exposition import Sample
+from validator.page import Sample
 from validator.values import brief, show
 
 _SLACK = 1e-6

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from validator.conformance.base import Finding, Rule, Subject, rule
-from validator.exposition import OPENMETRICS, media_type
+from validator.page import OPENMETRICS, media_type
 from validator.values import printable
 
 _VERSION = re.compile(r"""version\s*=\s*["']?([^\s;"']+)""", re.IGNORECASE)

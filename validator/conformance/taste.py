@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from validator.conformance.base import Finding, Subject, taste
-from validator.exposition import Family, Page
+from validator.page import Family, Page
 
 _CAMEL = re.compile(r"[a-z][A-Z]")
 

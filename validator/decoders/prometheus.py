@@ -6,7 +6,8 @@ import math
 
 from validator.decoders.base import decoder, text_of
 from validator.errors import DecodeError
-from validator.exposition import ExpositionError, Family, Page, Sample, media_type, read
+from validator.exposition import ExpositionError, read
+from validator.page import Family, Page, Sample, media_type
 from validator.records.observation import Payload
 from validator.values import Json, Number
 

@@ -12,8 +12,8 @@ from validator.drafting.claims import HERE, Claim, Evidence, Figure, Heading, Lo
 from validator.drafting.places import bound_to, encodable, escaped, place_of
 from validator.drafting.shapes import SHAPES, identity, not_finite, quantiles_beside
 from validator.drafting.spots import Look, Spot
-from validator.exposition import series
 from validator.ledger import FINISH_REASONS
+from validator.page import series
 from validator.values import is_number
 
 _MOST_SERIES = 3

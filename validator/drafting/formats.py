@@ -6,7 +6,7 @@ import re
 
 from validator.decoders import DECODERS
 from validator.errors import DecodeError
-from validator.exposition import OPENMETRICS, media_type
+from validator.page import OPENMETRICS, media_type
 from validator.records.observation import Payload
 from validator.values import Json, brief
 

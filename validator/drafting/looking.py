@@ -16,7 +16,7 @@ from validator.drafting.places import encodable, escaped
 from validator.drafting.spots import metrics, spots, still
 from validator.drafting.writing import Frame, quoted, spec_text
 from validator.errors import ProbeError, UsageError, ValidatorError
-from validator.exposition import in_quotes
+from validator.page import in_quotes
 from validator.probes.http import HttpProbe, session
 from validator.records.recording import Recording
 from validator.values import printable

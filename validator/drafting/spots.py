@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeAlias
 
-from validator.exposition import series
+from validator.page import series
 from validator.query import child
 from validator.values import Json, kind, same
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from validator.decoders import DECODERS
 from validator.errors import DecodeError
-from validator.exposition import OPENMETRICS, series
 from validator.mutation.edits import Edit, edited
+from validator.page import OPENMETRICS, series
 from validator.records.observation import Payload
 from validator.values import Json
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from validator.exposition import series
 from validator.judgement import asks_change
 from validator.measures import Reach
 from validator.mutation.changes import is_sample
 from validator.mutation.edits import GONE, Keys, at
+from validator.page import series
 from validator.predicates import Subject
 from validator.predicates.compare import Between
 from validator.predicates.order import Ordered
