@@ -22,7 +22,7 @@ from validator.predicates.base import ANYTHING
 from validator.registry import Registry
 from validator.reporters import REPORTERS
 from validator.schema import bench_schema, report_schema, spec_schema, suite_schema
-from validator.spec import written
+from validator.spec import assertion_keys
 from validator.spec.forms import Written
 
 FOLDER = Path(__file__).parent
@@ -232,11 +232,11 @@ def _block(name: str, model: type[Written]) -> str:
     rows = (
         (f"`{field.alias or key}`", "yes" if field.is_required() else "", field.description or "")
         for key, field in model.model_fields.items()
-        if not key.startswith(written.PREDICATE_PREFIX)
+        if not key.startswith(assertion_keys.PREDICATE_PREFIX)
     )
     more = (
         "\nAnd any predicate, measure or quantifier; all of them must hold.\n"
-        if issubclass(model, written.Condition)
+        if issubclass(model, assertion_keys.Condition)
         else ""
     )
     table = _table(("key", "required", "what it is"), rows)

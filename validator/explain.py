@@ -18,7 +18,7 @@ from validator.measures import MEASURES
 from validator.predicates import PREDICATES
 from validator.registry import Registry, suggest
 from validator.reporters import REPORTERS
-from validator.spec import load_keys, written
+from validator.spec import assertion_keys, load_keys, written
 from validator.spec.explanations import model_at
 from validator.spec.forms import Written
 
@@ -53,9 +53,9 @@ BLOCKS: dict[str, type[Written]] = {
     "collect": written.CollectBlock,
     "during": written.DuringBlock,
     "reachable": written.ReachableBlock,
-    "assert": written.Assertion,
-    "let": written.Binding,
-    "xfail": written.XfailBlock,
+    "assert": assertion_keys.Assertion,
+    "let": assertion_keys.Binding,
+    "xfail": assertion_keys.XfailBlock,
     "suite": written.SuiteFile,
 }
 
@@ -180,13 +180,13 @@ def _keys() -> dict[str, Callable[[], str]]:
 def _members(model: type[Written], place: str) -> Iterator[tuple[str, str]]:
     """Yield where each key of *model* and of what it holds stands, and what it is."""
     for name, field in model.model_fields.items():
-        if name.startswith(written.PREDICATE_PREFIX):
+        if name.startswith(assertion_keys.PREDICATE_PREFIX):
             continue
         key = field.alias or name
         here = f"{place}.{key}" if place else key
         yield here, _key(field) + _drivers(model, name)
         inner = model_at(model, (key,)) or model_at(model, (key, 0))
-        if inner is written.Assertion:
+        if inner is assertion_keys.Assertion:
             here = "assert"  # wherever it stands, it is the same
         if inner is not None and key != "loads" and (here != "assert" or not place):
             yield from _members(inner, here)
@@ -235,12 +235,12 @@ def _told(model: type[Written]) -> Iterator[str]:
     fields = {
         field.alias or name: field
         for name, field in model.model_fields.items()
-        if not name.startswith(written.PREDICATE_PREFIX)
+        if not name.startswith(assertion_keys.PREDICATE_PREFIX)
     }
     width = max(map(len, fields))
     for key, field in fields.items():
         yield f"{key:{width}}  {_key(field)}".rstrip()
-    if issubclass(model, written.Condition):
+    if issubclass(model, assertion_keys.Condition):
         yield "…and any predicate, measure or quantifier; several must all hold."
 
 

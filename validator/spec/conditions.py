@@ -12,9 +12,9 @@ from validator.predicates import PREDICATES, Predicate, Subject
 from validator.predicates.compare import Equal, In, NotEqual, NotIn
 from validator.reference import Reference, did_you_mean
 from validator.source import Node, scalar
+from validator.spec.assertion_keys import PREDICATE_PREFIX
 from validator.spec.contradictions import contradictions, kinds, kinds_of
 from validator.spec.model import Ask, Condition, Derive, Over, Quantifier, Quantify
-from validator.spec.written import PREDICATE_PREFIX
 from validator.values import Json, brief, is_number, kind
 
 _QUANTIFIERS = {q.value: q for q in Quantifier}

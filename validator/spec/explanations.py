@@ -18,9 +18,9 @@ from validator.reference import Reference, did_you_mean, likely
 from validator.registry import suggest
 from validator.source import Node, scalar
 from validator.span import Span
+from validator.spec.assertion_keys import Condition
 from validator.spec.forms import Written
 from validator.spec.references import UNKNOWN
-from validator.spec.written import Condition
 from validator.values import brief, is_number, kind
 
 Keys: TypeAlias = tuple[int | str, ...]

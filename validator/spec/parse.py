@@ -7,6 +7,7 @@ from pathlib import Path
 from validator.errors import Problems
 from validator.source import Node, text_of
 from validator.spec import explanations, loading, loads, targets
+from validator.spec.assertion_keys import Assertion
 from validator.spec.forms import Written
 from validator.spec.model import Settle, Spec
 from validator.spec.overrides import (
@@ -20,7 +21,7 @@ from validator.spec.parts import Place, Reading
 from validator.spec.promises import Promises
 from validator.spec.references import References
 from validator.spec.schemas import SchemaFiles
-from validator.spec.written import Assertion, SettleBlock, SpecFile, TargetBlock
+from validator.spec.written import SettleBlock, SpecFile, TargetBlock
 
 __all__ = ["Overrides", "Setting", "load_spec", "parse"]
 

@@ -26,6 +26,7 @@ from validator.registry import suggest
 from validator.selector import Selector
 from validator.source import Node
 from validator.span import Span
+from validator.spec.assertion_keys import Assertion as AssertionBlock
 from validator.spec.conditions import Surroundings, condition
 from validator.spec.forms import Written
 from validator.spec.loads import Loads
@@ -42,7 +43,6 @@ from validator.spec.model import (
     Xfail,
     references,
 )
-from validator.spec.written import Assertion as AssertionBlock
 
 
 def implied(load: str) -> tuple[PathAssertion, PathAssertion, PathAssertion]:
