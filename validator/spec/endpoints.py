@@ -34,7 +34,7 @@ def endpoint(  # noqa: PLR0913 - what is written, and what it is to be read with
     """
     known = promises.checked.get(id(node))
     written = known if isinstance(known, EndpointBlock) else EndpointBlock.of(node)
-    load = promises.loads.named(node, once=id_ in promises.once)
+    load = promises.known.loads.named(node, once=id_ in promises.known.once)
     severity = _severity(written)
     assertions: list[Assertion] = []
     for item in node.items("assert"):
@@ -100,7 +100,7 @@ def _check(written: EndpointBlock, node: Node, promises: Promises, problems: Pro
         found = " and ".join(ways) or "none"
         message = f"an endpoint needs one of get:, post: and websocket:, and this has {found}"
         problems.add(message, node.key_span, "such as get: /metrics")
-    if written.during is not None and not promises.has_load:
+    if written.during is not None and not promises.known.has_load:
         message = "during: samples while the load runs, and this spec sends none"
         problems.add(message, node.place("during"), "add a load: block")
     if written.post is None and node.at("body") is not None:

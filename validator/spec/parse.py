@@ -9,6 +9,7 @@ from validator.source import Node, text_of
 from validator.spec import explanations, loading, loads, targets
 from validator.spec.assertion_keys import Assertion
 from validator.spec.forms import Written
+from validator.spec.known import Known
 from validator.spec.model import Settle, Spec
 from validator.spec.overrides import (
     Overrides,
@@ -74,7 +75,7 @@ def _root(reading: Reading, text: str, file: str, folder: Path) -> Spec | None:
         for span in references.load_spans:
             problems.add("a reference to the load, and this spec sends none", span)
     checked = {} if written is None else _by_node(written, node)
-    promises = Promises(problems, loads.known(blocks, problems), checked=checked)
+    promises = Promises(Known(problems, loads.known(blocks, problems)), checked)
     target = targets.target(node, overrides, references.port, reading.secrets, problems)
     defaults = TargetBlock.of(node.at("target")) or TargetBlock()
     part = reading.part(node, promises, Place("", folder, known, (file,), defaults))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -90,7 +90,8 @@ class Reading:
         sampled = {place.prefix + name for name, m in own.items() if m.at("during") is not None}
         pages = {e.id for e in endpoints if e.decoder == "prometheus"}
         pages |= {place.prefix + n for n, m in own.items() if _says(m, "format", "prometheus")}
-        here = promises.among(ids, place.prefix, once=once, sampled=sampled, pages=pages)
+        known = promises.known.among(ids, place.prefix, once=once, sampled=sampled, pages=pages)
+        here = replace(promises, known=known)
         self._refuse_empty(node)
         for name, member in own.items():
             check_name(name, member, self.problems)
@@ -154,7 +155,7 @@ class Reading:
         self.secrets.add(*references.secrets)
         if SpecFile.of(node) is None:
             explanations.complain(SpecFile, node, self.problems)
-        if not promises.has_load:
+        if not promises.known.has_load:
             for span in references.load_spans:
                 self.problems.add("a reference to the load, and the root spec sends none", span)
         deeper = Place(
