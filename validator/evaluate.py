@@ -14,10 +14,8 @@ from validator.query import Match, Query
 from validator.records.observation import Observations, Snapshot, Unreadable
 from validator.records.recording import Round
 from validator.records.verdict import (
-    ACROSS,
     COMPLETE,
     REACHABLE,
-    Severity,
     Status,
     Verdict,
     load_section,
@@ -38,18 +36,11 @@ from validator.spec.model import (
     Spec,
 )
 from validator.subject import Answer, Holding, Missing, Subject, subject
-from validator.values import Json, brief
+from validator.values import Json
+from validator.verdicts import Clerk, implied
 from validator.views import View, views
-from validator.wording import expected
 
 _UNASKED = Missing("nothing asked what was before")
-
-_STATUS = {
-    Holding.YES: Status.PASS,
-    Holding.NO: Status.FAIL,
-    Holding.UNFIT: Status.FAIL,
-    Holding.UNDECIDABLE: Status.ERROR,
-}
 
 
 def evaluate(spec: Spec, rounds: Sequence[Round], today: date) -> tuple[Verdict, ...]:
@@ -80,9 +71,11 @@ class Judge:
     excusing: bool = True
     """Whether a failure that the client's own lag explains is undecided."""
     sight: Sight = field(init=False)
+    clerk: Clerk = field(init=False)
 
     def __post_init__(self) -> None:
         self.sight = Sight(self.seen, self.view.load, self.view.duration)
+        self.clerk = Clerk(self.view, self.sight.facts.resolve, self.today)
 
     @property
     def seen(self) -> Observations:
@@ -99,10 +92,10 @@ class Judge:
         taken = {when: seen[endpoint.id] for when, seen in looks if endpoint.id in seen}
         failed = {w: s.error for w, s in taken.items() if s.error is not None}
         if not taken:
-            return _verdict(about, endpoint.id, Status.ERROR, wanted, "never looked at")
+            return implied(about, endpoint.id, Status.ERROR, wanted, "never looked at")
         if not failed:
             *_, last = taken.values()
-            return _verdict(about, endpoint.id, Status.PASS, wanted, f"HTTP {last.status}")
+            return implied(about, endpoint.id, Status.PASS, wanted, f"HTTP {last.status}")
         # What was seen at all is a failure; not getting to see anything is an error.
         when, error = next(
             ((w, e) for w, e in failed.items() if e.cause in ("status", "decode")),
@@ -113,14 +106,14 @@ class Judge:
         if not self.spec.loads:
             note = ""
         status = Status.FAIL if looked else Status.ERROR
-        return _verdict(about, endpoint.id, status, wanted, str(error), note=note)
+        return implied(about, endpoint.id, status, wanted, str(error), note=note)
 
     def complete(self, load: Load) -> list[Verdict]:
         """Say that a part of *load* was lost, if so; of a whole one there is nothing to say."""
         if not (missing := lost(self.view.ledger)):
             return []
         about = About(COMPLETE, span=load.span)
-        found = _verdict(about, None, Status.ERROR, "every share of the load", "lost", note=missing)
+        found = implied(about, None, Status.ERROR, "every share of the load", "lost", note=missing)
         return [replace(found, section=load_section(load.name))]
 
     def about_load(self, assertion: PathAssertion) -> Verdict:
@@ -262,40 +255,9 @@ class Judge:
             return self._concluded(assertion, relation_during(assertion, self.sight, samples))
         return self._concluded(assertion, relation(assertion, self.sight))
 
-    # From an answer to a verdict
-
     def _concluded(self, assertion: Assertion, found: Answer) -> Verdict:
-        about = assertion.about
-        wanted = self._wanted(assertion)
-        if about.skip:
-            section, endpoint = _section(assertion)
-            return replace(
-                _verdict(about, endpoint, Status.SKIP, wanted, "not judged", note=about.skip),
-                section=section,
-                path=_path_text(assertion),
-            )
-        excused = self._excused(assertion) if found.holding is Holding.NO else ""
-        status = Status.ERROR if excused else _STATUS[found.holding]
-        notes = [n for n in (excused, self._cause(found), found.note) if n]
-        section, endpoint = _section(assertion)
-        verdict = Verdict(
-            name=about.name,
-            status=status,
-            severity=about.severity,
-            expected=wanted,
-            actual=found.actual,
-            endpoint=endpoint,
-            section=section,
-            path=_path_text(assertion),
-            note="; ".join(notes),
-            why=about.why,
-            load=about.load,
-            before="" if found.change is None else brief(found.change.before),
-            after="" if found.change is None else brief(found.change.after),
-            vacuous=found.vacuous and status is Status.PASS,
-            span=about.span,
-        )
-        return self._announced(verdict, about)
+        failed = found.holding is Holding.NO and not assertion.about.skip
+        return self.clerk.verdict(assertion, found, self._excused(assertion) if failed else "")
 
     def _excused(self, assertion: Assertion) -> str:
         """Say why a failure may be the client's own; nothing when it cannot be."""
@@ -314,82 +276,6 @@ class Judge:
             return again.status is Status.PASS
 
         return excuse(bare, self.view.load, holds)
-
-    def _wanted(self, assertion: Assertion) -> str:
-        """Write what *assertion* expects, with the values that its references have."""
-        match assertion:
-            case ExprAssertion(expression=expression, over=over):
-                when = "" if over is Over.AFTER else f", {over} the load"
-                return " ".join(expression.text.split()) + when
-            case PathAssertion(condition=condition, over=over):
-                resolve = None if self.view.load is None else self.sight.facts.resolve
-                when = "" if over is Over.AFTER else f", {over} the load"
-                return expected(condition, resolve) + when
-        assert_never(assertion)
-
-    def _cause(self, found: Answer) -> str:
-        """Say the likely cause of a failure when the data show it."""
-        moved = found.change
-        if found.holding is not Holding.NO or moved is None or moved.before != moved.after:
-            return ""
-        succeeded = self.view.ok
-        if not succeeded:
-            return ""
-        many = "1 request" if succeeded == 1 else f"{succeeded} requests"
-        return f"unchanged while {many} succeeded"
-
-    def _announced(self, verdict: Verdict, about: About) -> Verdict:
-        """Apply an `xfail:` to a verdict."""
-        xfail = about.xfail
-        if xfail is None:
-            return verdict
-        late = xfail.until is not None and self.today > xfail.until
-        if verdict.bad and not late:
-            note = "; ".join(n for n in (f"announced: {xfail.reason}", verdict.note) if n)
-            return replace(verdict, status=Status.XFAIL, note=note)
-        if verdict.bad:
-            note = f"announced only until {xfail.until}: {xfail.reason}"
-            note = "; ".join(n for n in (note, verdict.note) if n)
-            return replace(verdict, status=Status.FAIL, severity=Severity.WARNING, note=note)
-        note = f"passes, though a failure was announced: {xfail.reason}"
-        return replace(verdict, status=Status.FAIL, severity=Severity.WARNING, note=note)
-
-
-def _section(assertion: Assertion) -> tuple[str, str | None]:
-    match assertion:
-        case PathAssertion(endpoint=None):
-            return load_section(assertion.about.load), None
-        case PathAssertion(endpoint=endpoint) | ExprAssertion(endpoint=endpoint):
-            return endpoint or ACROSS, endpoint
-    assert_never(assertion)
-
-
-def _path_text(assertion: Assertion) -> str | None:
-    return assertion.query.text if isinstance(assertion, PathAssertion) else None
-
-
-def _verdict(  # noqa: PLR0913 - the parts of a verdict
-    about: About,
-    endpoint: str | None,
-    status: Status,
-    expected: str,
-    actual: str,
-    *,
-    note: str = "",
-) -> Verdict:
-    return Verdict(
-        name=about.name,
-        status=status,
-        severity=about.severity,
-        expected=expected,
-        actual=actual,
-        endpoint=endpoint,
-        section=endpoint or ACROSS,
-        load=about.load,
-        note=note,
-        why=about.why,
-        span=about.span,
-    )
 
 
 def _readable(endpoint: Endpoint) -> str:
