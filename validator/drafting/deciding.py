@@ -9,20 +9,35 @@ from typing import Any
 
 from validator.drafting import words
 from validator.drafting.claims import HERE, Claim, Evidence, Figure, Heading, Load, figures
+from validator.drafting.moves import (
+    asked_change,
+    change_at,
+    comes_later,
+    is_apart,
+    is_many,
+    measured,
+    told_apart,
+    total_change,
+)
 from validator.drafting.places import bound_to, encodable, escaped, place_of
-from validator.drafting.shapes import SHAPES, identity, not_finite, quantiles_beside
+from validator.drafting.shapes import SHAPES, identity, not_finite
 from validator.drafting.spots import Look, Spot
+from validator.drafting.traits import (
+    full_name,
+    is_among_settings,
+    is_configured,
+    is_counter,
+    is_lasting,
+    looks_counted,
+    type_of,
+)
 from validator.ledger import FINISH_REASONS
-from validator.page import series
 from validator.values import is_number
 
 _MOST_SERIES = 3
-_LABEL = re.compile(r'([a-zA-Z_]\w*)="([^"\\]*)"')
 _ELEMENT = re.compile(r"\[\d+\]")
 _STILL = "stood still: is there a load that moves it?"
 _HUNDRED = 100
-_AN_INTEGER = 2
-"""From here on an integer is no 0 or 1 that will be a fraction next time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +97,7 @@ class Decider:
 
         What was *born* during a load counts from 0.
         """
-        totals = [_total_change(spot, load, born=born) for load in self.evidence.loads]
+        totals = [total_change(spot, load, born=born) for load in self.evidence.loads]
         figure = self.figure(spot, totals)
         if figure is None:
             return None
@@ -90,16 +105,16 @@ class Decider:
 
     def change(self, spot: Spot, load: Load) -> float | None:
         """Return by how much all of *spot* moved with a load."""
-        return _total_change(spot, load)
+        return total_change(spot, load)
 
     def grew(self, spot: Spot, *, born: bool = False) -> bool:
         """Say whether all of *spot* grew with each load."""
-        changes = [_total_change(spot, load, born=born) for load in self.evidence.loads]
+        changes = [total_change(spot, load, born=born) for load in self.evidence.loads]
         return all(change is not None and change > 0 for change in changes)
 
     def changes(self, spot: Spot, wanted: Mapping[str, Any], *, born: bool = False) -> Claim:
         """Return the claim that all of *spot* moved as *wanted*."""
-        asks = _measured(dict(wanted), spot, sum_up=spot.several, born=born)
+        asks = measured(dict(wanted), spot, sum_up=spot.several, born=born)
         return Claim(Heading.GREW, place_of(spot), asks)
 
     # Numbers
@@ -116,8 +131,8 @@ class Decider:
             yield from self._counted_among_restless(spot)
             return
         counts = list(self._counts(spot)) if self.evidence.loads else []
-        if not counts and self.evidence.loads and self.grew(spot) and self._is_counter(spot):
-            wanted = _change(spot, {"gt": 0}, self._type(spot))
+        if not counts and self.evidence.loads and self.grew(spot) and is_counter(spot):
+            wanted = asked_change(spot, {"gt": 0}, type_of(spot))
             counts = [Claim(Heading.GREW, place, wanted)]
         if counts and words.depends(spot.name):
             yield self._kind(spot)
@@ -147,9 +162,9 @@ class Decider:
         if parts and not spot.several:
             yield from parts
             return
-        totals = [_total_change(spot, load) for load in self.evidence.loads]
+        totals = [total_change(spot, load) for load in self.evidence.loads]
         together = self.figure(spot, totals)
-        if together is not None and (together.is_reference or not _apart(spot)):
+        if together is not None and (together.is_reference or not is_apart(spot)):
             claim = self._counted(spot, together)
             by_reason = not spot.several and words.is_reason(" ".join(spot.within[-1:]))
             yield claim.doubted("if all answers end so") if by_reason else claim
@@ -165,10 +180,10 @@ class Decider:
 
     def _parts(self, spot: Spot) -> Iterator[Claim]:
         """Yield the claims about what a label, or a key, tells apart as the ledger does."""
-        for label, value, part in _told_apart(spot):
+        for label, value, part in told_apart(spot):
             text = self._meant(label, value)
             values = [load.figure(*text.split(".")[1:]) or 0 for load in self.evidence.loads]
-            changes = [_total_change(part, load) for load in self.evidence.loads]
+            changes = [total_change(part, load) for load in self.evidence.loads]
             alone = part.looks == spot.looks and spot.several and text == "load.ok"
             if not text or changes != values or alone:
                 continue
@@ -189,7 +204,7 @@ class Decider:
         """Yield the claims about single ones of several values; few, or none of them is special."""
         found = {}
         for path in spot.looks[self.evidence.loads[0].after]:
-            changes = [_change_at(spot, path, load) for load in self.evidence.loads]
+            changes = [change_at(spot, path, load) for load in self.evidence.loads]
             figure = self.figure(spot, changes, path)
             if figure is not None and encodable(path):
                 found[path] = figure
@@ -235,28 +250,19 @@ class Decider:
         if figure.is_reference:
             wanted = {"eq": f"${{{figure.text}}}"}
             integral = {} if spot.metric else {"type": "integer"}
-            asks = {**integral, **_measured(wanted, spot, sum_up=sum_up, born=born)}
+            asks = {**integral, **measured(wanted, spot, sum_up=sum_up, born=born)}
             return Claim(Heading.COUNTED, place, asks, severity="critical")
         where = next(iter(place.values()))
         bound: Any = {"endpoint": HERE, "metric": where} if spot.metric else where
-        if born or _comes_later(spot):
+        if born or comes_later(spot):
             bound = {"endpoint": HERE, "path": where, "absent_before": 0}
-        change = "sum(delta(counted))" if sum_up and many(spot) else "delta(counted)"
+        change = "sum(delta(counted))" if sum_up and is_many(spot) else "delta(counted)"
         named = {
             "name": f"{escaped(spot.name)} moves by {figure.text}",
             "expr": f"{change} == {figure.text}",
             "let": {"counted": bound},
         }
         return Claim(Heading.COUNTED, named, severity="critical")
-
-    def _is_counter(self, spot: Spot) -> bool:
-        if spot.metric and spot.type in ("counter", "histogram", "summary"):
-            return not (spot.type == "summary" and not spot.name.endswith(("_sum", "_count")))
-        if spot.metric and spot.type == "gauge":
-            return False
-        found = words.words(spot.name)
-        integral = all(isinstance(value, int) for value in spot.values)
-        return integral and bool(found & words.COUNTS) and not found & words.IN_FLIGHT
 
     def _share(self, spot: Spot) -> Iterator[Claim]:
         """Yield the bounds of a share; which they are is suggested unless it was seen."""
@@ -286,12 +292,12 @@ class Decider:
         constant = len(set(values)) == 1 and len(spot.looks) > 1
         if constant and (claims := list(self._constant(spot, values[0]))):
             yield from claims
-        elif not self.evidence.loads and self._looks_counted(spot):
+        elif not self.evidence.loads and looks_counted(spot):
             yield self._kind(spot)
-            wanted = _change(spot, words.counted(_full_name(spot)), {})
+            wanted = asked_change(spot, words.counted(full_name(spot)), {})
             remark = "a counter, by its name; needs a load"
             yield Claim(Heading.SUGGESTED, place, wanted, remark=remark)
-        elif self._lasts(spot) and self._positive(spot):
+        elif is_lasting(spot) and self._positive(spot):
             claim = Claim(Heading.MEASURED, place, {"type": "number", "gt": 0})
             if words.words(f"{spot.name} {' '.join(spot.within)}") & words.WAITS:
                 yield self._kind(spot)
@@ -303,79 +309,36 @@ class Decider:
     def _constant(self, spot: Spot, value: float) -> Iterator[Claim]:
         """Yield what may be claimed of a number that was the same at every look."""
         place, named = place_of(spot), words.words(spot.name)
-        counter, loads = self._is_counter(spot), self.evidence.loads
+        counter, loads = is_counter(spot), self.evidence.loads
         whole = all(isinstance(v, int) for v in spot.values) and not spot.metric
         if loads and (counter or whole) and words.counts_failures(*spot.within, spot.name):
-            wanted = _change(spot, {"eq": "${load.failed}"}, {"type": "integer"})
+            wanted = asked_change(spot, {"eq": "${load.failed}"}, {"type": "integer"})
             yield Claim(Heading.FAILURES, place, wanted)
         elif value == 0 and not counter and self._in_flight(spot, named):
             yield Claim(Heading.RETURNED, place, {"eq": 0})
         elif spot.metric and spot.name.endswith("_info"):
             yield Claim(Heading.CONSTANT, place, {"eq": value})
-        elif not loads and self._looks_counted(spot):
+        elif not loads and looks_counted(spot):
             return
-        elif value != 0 and self._is_configured(spot, named):
+        elif value != 0 and is_configured(spot):
             claim = Claim(Heading.CONSTANT, place, {"eq": value})
-            if words.is_most_seen(spot.name) and not self._among_settings(spot):
+            if words.is_most_seen(spot.name) and not is_among_settings(spot):
                 claim = claim.doubted("if it is a setting, and not the most that there was")
             yield claim
         elif loads and (counter or (whole and value == 0)):
             yield self._kind(spot)
-            yield Claim(Heading.SUGGESTED, place, _change(spot, {"eq": 0}, {}), remark=_STILL)
-
-    def _looks_counted(self, spot: Spot) -> bool:
-        return self._is_counter(spot) or self._may_count(spot)
+            yield Claim(Heading.SUGGESTED, place, asked_change(spot, {"eq": 0}, {}), remark=_STILL)
 
     def _in_flight(self, spot: Spot, named: frozenset[str]) -> bool:
         by_name = named & words.IN_FLIGHT and not named & {"rate", "per", "avg", "mean", "max"}
         return bool(by_name) or any(p in self.evidence.stirred for look in spot.looks for p in look)
 
-    def _lasts(self, spot: Spot) -> bool:
-        named = words.words(spot.name)
-        if spot.type == "summary":
-            return not named & words.COUNTS
-        above = words.words(" ".join(spot.within))
-        counts = named & (words.COUNTS - {"sum", "total"})
-        return bool((named | above) & words.DURATIONS) and not (
-            counts or words.is_instant(spot.name)
-        )
-
     def _positive(self, spot: Spot) -> bool:
         finals = [v for i in self.evidence.final for v in spot.looks[i].values()]
         return all(is_number(value) and value > 0 for value in finals)
 
-    def _is_configured(self, spot: Spot, named: frozenset[str]) -> bool:
-        above = words.words(spot.within[-1]) if spot.within else frozenset[str]()
-        whole = all(isinstance(value, int) for value in spot.values)
-        integral = whole or self._among_settings(spot)
-        counts = named & words.COUNTS - {"total", "num", "number", "count", "tokens"}
-        moving = counts or named & words.IN_FLIGHT or words.is_instant(spot.name)
-        if spot.metric and spot.type in ("counter", "histogram", "summary"):
-            return False
-        about = named | above
-        # The largest or smallest of what was measured is no setting.
-        measured = about & words.DURATIONS or quantiles_beside(spot)
-        return integral and not moving and not measured and bool(about & words.CONFIGURED)
-
-    def _among_settings(self, spot: Spot) -> bool:
-        above = words.words(spot.within[-1]) if spot.within else frozenset[str]()
-        return bool(above & {"config", "configuration", "settings", "limits"})
-
-    def _may_count(self, spot: Spot) -> bool:
-        named = words.words(_full_name(spot))
-        integral = all(isinstance(value, int) for value in spot.values)
-        quiet = not (named & words.IN_FLIGHT or named & words.CONFIGURED - {"num"})
-        counts = bool(named & words.COUNTS) and not spot.name.endswith("_bucket")
-        return integral and quiet and counts
-
     def _kind(self, spot: Spot) -> Claim:
-        return Claim(Heading.KINDS, place_of(spot), self._type(spot) or {"type": "number"})
-
-    def _type(self, spot: Spot) -> dict[str, Any]:
-        values = [value for value in spot.values if is_number(value)]
-        integral = all(isinstance(value, int) for value in values)
-        sure = max(values, default=0) >= _AN_INTEGER or words.words(spot.name) & words.COUNTS
-        return {"type": "integer" if integral and sure and not spot.metric else "number"}
+        return Claim(Heading.KINDS, place_of(spot), type_of(spot) or {"type": "number"})
 
     def _with_model(self, path: str) -> str:
         """Return a series or a path; the model in it is the spec's variable."""
@@ -384,80 +347,3 @@ class Decider:
             return text
         text = text.replace(f'="{model}"', '="${vars.model}"')
         return text.replace(f"['{model}']", "['${vars.model}']")
-
-
-def _told_apart(spot: Spot) -> Iterator[tuple[str, str, Spot]]:
-    """Yield what tells requests apart, a label or the key of an object, its values and parts."""
-    if not spot.several:
-        yield " ".join(spot.within[-1:]), spot.name, spot
-        return
-    pairs = dict.fromkeys(pair for look in spot.looks for path in look for pair in _labels(path))
-    for label, value in pairs if spot.metric else ():
-        looks: list[Look] = [
-            {path: v for path, v in look.items() if (label, value) in _labels(path)}
-            for look in spot.looks
-        ]
-        path = series(spot.name, {label: value})
-        yield label, value, replace(spot, path=path, looks=looks)
-
-
-def _labels(path: str) -> list[tuple[str, str]]:
-    return _LABEL.findall(path)
-
-
-def _apart(spot: Spot) -> bool:
-    """Say whether it was several values at a time."""
-    return spot.several and (not spot.metric or any(len(look) > 1 for look in spot.looks))
-
-
-def many(spot: Spot) -> bool:
-    """Say whether it is several values, or will be: a reason is shown once it was one."""
-    if not spot.metric or _apart(spot):
-        return True
-    labels = {label for look in spot.looks for path in look for label, _ in _labels(path)}
-    return any(
-        words.is_reason(label) or words.is_outcome(label) or words.is_of_request(label)
-        for label in labels
-    )
-
-
-def _full_name(spot: Spot) -> str:
-    """Return the name with that of the object it is in: `requests ok`."""
-    return " ".join((*spot.within[-1:], spot.name))
-
-
-def _change_at(spot: Spot, path: str, load: Load) -> float | None:
-    before, after = spot.looks[load.before].get(path, 0), spot.looks[load.after].get(path)
-    return after - before if is_number(before) and is_number(after) else None
-
-
-def _total_change(spot: Spot, load: Load, *, born: bool = False) -> float | None:
-    before, after = spot.looks[load.before], spot.looks[load.after]
-    if not after or not before.keys() <= after.keys():
-        return None
-    if not (spot.metric or born) and spot.several and before.keys() != after.keys():
-        return None  # elements that come and go are not counted in place
-    changes = [_change_at(spot, path, load) for path in after]
-    return None if None in changes else sum(c for c in changes if c is not None)
-
-
-def _change(spot: Spot, wanted: dict[str, Any], kind: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {} if spot.metric else dict(kind)
-    return {**kept, **_measured(wanted, spot, sum_up=spot.several)}
-
-
-def _measured(
-    wanted: Mapping[str, Any], spot: Spot, *, sum_up: bool, born: bool = False
-) -> dict[str, Any]:
-    asks: dict[str, Any] = {"sum": wanted} if sum_up and many(spot) else dict(wanted)
-    return {"delta": {**asks, "absent_before": 0} if born or _comes_later(spot) else asks}
-
-
-def _comes_later(spot: Spot) -> bool:
-    """Say whether a server that was just started may not show it yet.
-
-    So it is with what is kept by a name, such as that of a model, and often with an object within
-    others, which is made when there is something to put into it.
-    """
-    by_name = words.keeps_by_name(" ".join(spot.within[-1:]))
-    return not spot.metric and (".*" in spot.path or len(spot.within) > 1 or by_name)

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from validator.drafting import words
 from validator.drafting.claims import Claim, Heading
-from validator.drafting.deciding import Decider, many
+from validator.drafting.deciding import Decider
 from validator.drafting.lookups import lookups
+from validator.drafting.moves import is_many
 from validator.drafting.places import bound_to, encodable, escaped, place_of, whole_of
 from validator.drafting.spots import Spot
 from validator.values import is_number
@@ -96,7 +97,7 @@ def _bounded(spot: Spot, expr: str) -> Claim:
 
 
 def _mean(took: Spot, count: Spot, unit: float, decider: Decider) -> Iterator[Claim]:
-    several = took.metric and many(took)
+    several = took.metric and is_many(took)
     measured = words.family(took.name) if took.metric else took.name
     mean = "sum(delta(took)) / sum(delta(count))" if several else "delta(took) / delta(count)"
     claim = Claim(
