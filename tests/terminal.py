@@ -55,3 +55,22 @@ def _everything(terminal: int) -> bytes:
 def plain(text: str) -> str:
     """Return *text* without its colours."""
     return ESCAPE.sub("", text)
+
+
+def left(text: str) -> str:
+    """Return what stays on a terminal of what was written to it, where a bar drew over itself."""
+    lines, row, column = [""], 0, 0
+    for part in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", text):
+        if part == "\n":
+            row, column = row + 1, 0
+            lines += [""] * (row == len(lines))
+        elif part == "\r":
+            column = 0
+        elif part.endswith("A"):
+            row -= int(part[2:-1] or 1)
+        elif part == "\x1b[2K":
+            lines[row] = ""
+        elif not part.startswith("\x1b"):
+            lines[row] = lines[row][:column].ljust(column) + part + lines[row][column + len(part) :]
+            column += len(part)
+    return "\n".join(line.rstrip() for line in lines)

@@ -9,12 +9,13 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from command_line import COMMAND, environment, report, validator
 from demo_process import demo
-from terminal import ESCAPE, on_terminal, plain
+from terminal import ESCAPE, left, on_terminal, plain
 
 from validator import __version__
 from validator.bundled import names
@@ -524,6 +525,22 @@ def test_a_terminal_gets_a_live_bar_that_is_gone_in_the_end():
     assert "━" in shown
     assert "\x1b[?25h" in shown  # the cursor is back
     assert "━━━━" not in plain(shown.rpartition("\x1b[2K")[2])
+
+
+def test_on_a_terminal_a_remark_stays_beside_the_result_only(tmp_path):
+    spec = tmp_path / "started.yaml"
+    spec.write_text(
+        "version: 1\ntarget: {url: http://127.0.0.1}\n"
+        f"server: {{command: '{sys.executable} -m http.server ${{port}}', ready: /}}\n"
+        "endpoints: {page: {get: /, format: text, assert: [{path: $, exists: true}]}}\n"
+    )
+    code, written = on_terminal("run", spec, columns=160)
+    assert code == 0
+    stays = left(written)
+    assert written.count("-m http.server") > stays.count("-m http.server") == 1
+    assert stays.index("present") < stays.index("-m http.server") < stays.index("PASSED")
+    assert "looking" in written
+    assert "looking" not in stays
 
 
 def test_a_pipe_gets_plain_progress_lines(recorded):

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.console import Console, RenderableType
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from validator.plan import LoadPlan
 from validator.records.load import CANCELLED, Exchange
@@ -24,6 +32,8 @@ _STEPS = 10
 """Plain lines per load."""
 _REFRESHES = 8
 """How often a second the bar is drawn."""
+_MOST_SAID = 3
+"""Remarks under the bar, the latest."""
 _SHORT = 10
 """Columns for the name of one of several loads."""
 
@@ -117,11 +127,22 @@ class PlainProgress:
         self._console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
+class _Bar(Progress):
+    """A bar with what is said meanwhile under it, which goes when it goes."""
+
+    def __init__(self, *columns: ProgressColumn, console: Console) -> None:
+        self.said: list[str] = []
+        super().__init__(*columns, console=console, transient=True, refresh_per_second=_REFRESHES)
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        yield from super().get_renderables()
+        yield from (Text(printable(text), "warned") for text in self.said[-_MOST_SAID:])
+
+
 class LiveProgress:
     """A bar with percentage, count, rate, ok, failed, TTFT and the time left."""
 
-    def __init__(self, console: Console, progress: Progress) -> None:
-        self._console = console
+    def __init__(self, progress: _Bar) -> None:
         self._counts = _Counts()
         self._progress = progress
         self._shown_at = 0.0
@@ -155,8 +176,8 @@ class LiveProgress:
         )
 
     def remark(self, text: str) -> None:
-        """Print a remark above the bar."""
-        self._console.print(printable(text), markup=False, highlight=False)
+        """Show a remark as long as the bar is there: it stands in the report, beside the result."""
+        self._progress.said.append(text)
 
 
 @contextmanager
@@ -174,7 +195,5 @@ def shown(console: Console) -> Iterator[PlainProgress | LiveProgress]:
         TextColumn("{task.fields[figures]}"),
         TimeRemainingColumn(compact=True),
     )
-    with Progress(
-        *columns, console=console, transient=True, refresh_per_second=_REFRESHES
-    ) as progress:
-        yield LiveProgress(console, progress)
+    with _Bar(*columns, console=console) as progress:
+        yield LiveProgress(progress)
