@@ -42,10 +42,12 @@ class References:
         """Return *node* with every reference below it looked up."""
         match node.value:
             case dict() as members:
-                found = {key: self.resolved(member) for key, member in members.items()}
-                if all(found[key] is members[key] for key in found):
-                    return node
-                return node.with_value(found)
+                found = {
+                    key: new
+                    for key, member in members.items()
+                    if (new := self.resolved(member)) is not member
+                }
+                return node.with_value(members | found) if found else node
             case list() as items:
                 parts = [self.resolved(item) for item in items]
                 if all(new is old for new, old in zip(parts, items, strict=True)):

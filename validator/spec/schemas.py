@@ -56,14 +56,15 @@ class SchemaFiles:
     def _condition(self, node: Node, folder: Path) -> Node:
         if not isinstance(node.value, dict):
             return node
-        members = dict(node.value)
+        changed: dict[str, Node] = {}
         for key, member in node.value.items():
             if key in _AROUND:
-                members[key] = self._condition(member, folder)
+                if (inner := self._condition(member, folder)) is not member:
+                    changed[key] = inner
             elif key == _KEY and isinstance(member.value, str) and member.value is not UNKNOWN:
                 found = self._file(member, member.value, folder)
-                members[key] = member.with_value(UNKNOWN if found is None else found)
-        return _changed(node, members)
+                changed[key] = member.with_value(UNKNOWN if found is None else found)
+        return node.with_value(node.value | changed) if changed else node
 
     def _file(self, node: Node, name: str, folder: Path) -> FromFile | None:
         path = folder / name
