@@ -122,6 +122,19 @@ def test_nobody_listens():
     assert refused.value.cause == "connect"
 
 
+def test_nobody_listens_where_the_proxy_should_be(monkeypatch):
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+
+    async def once():
+        async with session() as client:
+            await HttpProbe(client, "http://target.invalid/").fetch()
+
+    said = r"^cannot connect by the proxy of HTTP_PROXY: connection refused$"
+    with pytest.raises(ProbeError, match=said) as refused:
+        asyncio.run(once())
+    assert refused.value.cause == "connect"
+
+
 @pytest.mark.parametrize(
     "url,cause,text",
     [

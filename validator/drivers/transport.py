@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import urllib.parse
-import urllib.request
 from typing import Final, Literal, TypeAlias
+from urllib.parse import urlsplit
 
+from validator.environment import proxy_of
 from validator.errors import UsageError
 
 Transport: TypeAlias = Literal["auto", "fast", "openai"]
@@ -14,14 +14,8 @@ DIRECT: Final = ("auto", "fast")
 
 def obstacle(url: str) -> str:
     """Return why requests to *url* cannot take the fast way; nothing if they can."""
-    parts = urllib.parse.urlsplit(url)
-    proxies = urllib.request.getproxies()
-    name = next((name for name in (parts.scheme, "all") if proxies.get(name)), "")
-    host = parts.netloc.rpartition("@")[2]
-    # An exemption is written with the brackets of an IPv6 address or without them.
-    if not name or any(urllib.request.proxy_bypass(h) for h in (host, parts.hostname or host)):
-        return ""
-    return f"the environment names a proxy for {parts.scheme} ({name.upper()}_PROXY)"
+    name = proxy_of(url)
+    return f"the environment names a proxy for {urlsplit(url).scheme} ({name})" if name else ""
 
 
 def is_fast(transport: Transport, url: str) -> bool:

@@ -106,7 +106,7 @@ class HttpProbe:
         except ProbeError:
             raise
         except Exception as error:  # whatever it is: not being able to look is a result
-            raise _explained(error, progress) from error
+            raise _explained(error, progress, self.url) from error
 
     async def _follow(self, progress: _Progress) -> Payload:
         client = self.session.client(self.url)
@@ -219,7 +219,7 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port  # httpx leaves a scheme's own port out
 
 
-def _explained(error: Exception, progress: _Progress) -> ProbeError:
+def _explained(error: Exception, progress: _Progress, url: str) -> ProbeError:
     """Say in one sentence what a failed request means."""
     import httpx  # noqa: PLC0415 - see above
 
@@ -227,7 +227,9 @@ def _explained(error: Exception, progress: _Progress) -> ProbeError:
         error = error.exceptions[0]
     match error:
         case httpx.ConnectError():
-            return ProbeError("connect", f"cannot connect: {reason(error)}")
+            proxy = environment.proxy_of(url)
+            way = f" by the proxy of {proxy}" if proxy else ""
+            return ProbeError("connect", f"cannot connect{way}: {reason(error)}")
         case httpx.TimeoutException():
             return ProbeError("timeout", f"no answer in time: {reason(error)}")
         case httpx.LocalProtocolError():
