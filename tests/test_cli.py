@@ -652,6 +652,31 @@ def test_a_full_disk_or_closed_stdout_is_no_traceback(recorded):
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a shell closes them")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_nobody_and_no_socket_takes_its_place(server, tmp_path, closed):
+    report = tmp_path / "report.json"
+    words = ("run", "examples/01-first.yaml", "--url", server, "--report", f"json={report}")
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *COMMAND, *words],
+        capture_output=True, env=environment(), check=False, timeout=60,
+        cwd=Path(__file__).parents[1],
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(report.read_text())["passed"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere nobody can take a folder away")
+def test_a_working_folder_that_is_gone_is_said_in_one_line(tmp_path):
+    script = f'cd "{tmp_path}" && rmdir "{tmp_path}" && exec "$@"'
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *COMMAND, "lint", DASHBOARD],
+        capture_output=True, text=True, env=environment(), check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr == "error: the working folder: No such file or directory\n"
+
+
 @pytest.mark.parametrize("flag", ["--record=/dev/full", "--report=json=/dev/full"])
 def test_a_file_that_cannot_be_written_loses_neither_verdicts_nor_other_files(tmp_path, flag):
     if not Path("/dev/full").exists():

@@ -9,12 +9,13 @@ import io
 import os
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TextIO
 
 import click
 
 from validator import __version__
-from validator.errors import SpecProblems, ValidatorError
+from validator.errors import SpecProblems, UsageError, ValidatorError
 from validator.verbs import VERBS
 from validator.verbs.base import INTERRUPTED
 from validator.verbs.output import say
@@ -25,6 +26,9 @@ _PLAIN = {
     "✓": "+", "○": "o", "✗": "X", "⚠": "!", "ℹ": "i", "×": "x", "·": "-", "–": "-", "─": "-",
     "≥": ">=", "≤": "<=", "≠": "!=", "→": "->", "…": "...", "±": "+-", "∞": "inf", "÷": "/",
 }  # fmt: skip
+
+_STDERR = 2
+"""The greatest number of a standard stream."""
 
 _EXIT_CODES = """\b
 Exit codes: 0 passed
@@ -54,6 +58,7 @@ def main() -> None:
     gc.set_threshold(100_000, 20, 20)
     # pydantic would look for plug-ins in every installed distribution: 30 ms for none of ours.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    _open_closed()
     # A closed stream is None to Python; nobody listens there, and that is all.
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 - open to the end
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
@@ -71,6 +76,17 @@ def main() -> None:
         code = _unwritten(error)
     # Everything is closed; taking a large spec apart object by object would only cost time.
     os._exit(code)
+
+
+def _open_closed() -> None:
+    """Open what is closed of stdin, stdout and stderr, or a socket would get its number.
+
+    A loop of uvloop ends the whole process when it is to close such a socket, and what anybody
+    prints would go to the server.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        os.set_inheritable(number, True)  # noqa: FBT003 - for the processes we start
+    os.close(number)
 
 
 def _buffered(stream: TextIO) -> TextIO:
@@ -103,6 +119,7 @@ def _wait_for_readers(stream: TextIO) -> None:
 
 def _main() -> int:
     try:
+        _look_around()
         code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
         return INTERRUPTED
@@ -120,6 +137,14 @@ def _main() -> int:
     except OSError as error:
         return _unwritten(error)
     return code if isinstance(code, int) else 0
+
+
+def _look_around() -> None:
+    """Raise `UsageError` where the working folder is gone: no path would mean anything."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise UsageError(f"the working folder: {error.strerror}") from error
 
 
 def _unwritten(error: OSError) -> int:
