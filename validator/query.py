@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from validator import dialects
 from validator.errors import QueryError
 from validator.filters import compile_filter
 from validator.values import Json
@@ -63,7 +64,7 @@ class Query:
     def __init__(self, text: str) -> None:
         self.text = text
         common = _COMMON.fullmatch(text) is not None  # nearly all are, and much is then known
-        keys, self._steps = (_common_keys(text), ()) if common else _compile(text)
+        keys, self._steps = (_common_keys(text), ()) if common else _whole(text)
         self.definite = keys is not None
         """Whether it can select one value at most."""
         self.keys = keys or ()
@@ -128,10 +129,27 @@ def _common_keys(text: str) -> tuple[str | int, ...]:
     return tuple(name or int(index) for name, index in _COMMON_KEY.findall(text))
 
 
+def _whole(text: str) -> tuple[tuple[str | int, ...] | None, tuple[Step, ...]]:
+    """Return what `_compile` does; say what to write where the path is of another language."""
+    try:
+        return _compile(text)
+    except QueryError as error:
+        error.hint = dialects.advice(text, _usable) or error.hint
+        raise
+
+
+def _usable(text: str) -> bool:
+    try:
+        _compile(text)
+    except QueryError:
+        return False
+    return True
+
+
 def _compile(text: str) -> tuple[tuple[str | int, ...] | None, tuple[Step, ...]]:
     """Return the keys of a definite path (else None) and the steps of any path."""
     if not text.startswith("$"):
-        raise QueryError("a JSONPath starts with $", 0, f"write $.{text}" if text else "")
+        raise QueryError("a JSONPath starts with $", 0, "such as $.summary.total" if text else "")
     keys: list[str | int] | None = []
     steps: list[Step] = []
     at = 1
