@@ -128,3 +128,11 @@ def test_lint_shows_warnings_and_passes_unless_it_is_strict(tmp_path):
     assert done.stderr.startswith("warning: depth: ≥ 0 is true")
     assert f"--> {spec}:8:9" in done.stderr
     assert validator("lint", "--strict", spec).returncode == 2
+
+
+def test_a_target_that_ends_with_the_v1_of_the_requests_is_noticed():
+    head = HEAD.replace("http://localhost:1", "http://localhost:1/v1/")
+    assert of(COUNTED, head=head) == [
+        "3: the target ends with /v1, so requests of the load go to /v1/v1"
+    ]
+    assert of("- {path: $.ok, eq: 1}", head=head.replace("load:", "vars:")) == []

@@ -608,6 +608,8 @@ def test_a_proxy_is_used_with_a_remark(monkeypatch):
         chat("http://target.invalid", "fast").remark()
     assert chat("http://target.invalid", "openai").remark() == ""
     assert chat("https://target.invalid", "fast").remark() == ""
+    doubled = chat("https://target.invalid/v1", "fast").remark()
+    assert doubled == "the target ends with /v1, so requests of the load go to /v1/v1"
     monkeypatch.setenv("NO_PROXY", "target.invalid")
     assert chat("http://target.invalid:8000", "fast").remark() == ""
     for written in ("::1", "[::1]"):

@@ -43,6 +43,12 @@ _BOOLEANS = {"yes": "true", "on": "true", "y": "true", "true": "true"} | {
     "no": "false", "off": "false", "n": "false", "false": "false"
 }  # fmt: skip
 """What YAML 1.1 took for a boolean, and what is one in quotes."""
+_TYPES = {
+    "float": "number", "double": "number", "int": "integer", "str": "string", "text": "string",
+    "bool": "boolean", "list": "array", "dict": "object", "map": "object", "mapping": "object",
+    "none": "null", "nil": "null",
+}  # fmt: skip
+"""What the types of JSON are called elsewhere."""
 _PLAIN = re.compile(r"(?:[A-Za-z/]|[0-9]+[a-z])(?:[:. ]?[\w/-]){0,60}")
 """A text of one line that needs no quotes, whatever it stands in."""
 
@@ -91,9 +97,43 @@ def advice(noun: str, value: Json) -> str:
     if noun.startswith("true") and isinstance(value, str):
         word = _BOOLEANS.get(value.lower(), "")
         return f"write {word}" if word and word in noun else ""
+    if noun.startswith("a list [") and (pair := _two_numbers(value)):
+        return f"write [{pair[0]}, {pair[1]}]"
     if noun.startswith("a list of") and isinstance(value, bool | int | float | str):
-        return f"write [{as_yaml(value)}]"
+        return f"write [{as_yaml(value)}{', …' if 'items' in noun else ''}]"
+    if noun.startswith("a mapping with ") and isinstance(value, int | float | str):
+        return f"such as {{{noun.split()[3].rstrip(',')}: {as_yaml(value)}, …}}"
+    if noun.startswith(("a number", "a share", "a whole number")):
+        return _number_meant(noun, value)
     return did_you_mean(value) if isinstance(value, str) else ""
+
+
+def _two_numbers(value: Json) -> list[str]:
+    """Return the two numbers that are all there is in *value*, as they were written."""
+    if isinstance(value, dict):
+        numbers = [brief(v) for v in value.values() if is_number(v)]
+    else:
+        numbers = re.findall(r"-?\d+(?:\.\d+)?", value) if isinstance(value, str) else []
+    return numbers if len(numbers) == 2 else []  # noqa: PLR2004 - a range has two ends
+
+
+def _number_meant(noun: str, value: Json) -> str:
+    """Say how the number is written that *value* was likely meant to be."""
+    if isinstance(value, float) and value.is_integer() and noun == "a whole number":
+        return f"write {int(value)}"
+    if not isinstance(value, str):
+        return ""
+    if re.fullmatch(r"-?\d+(?:\.\d+)?", value):
+        return "the quotes make it a text"
+    if re.fullmatch(r"-?\d{1,3}(?:[_ ]\d{3})+", value):
+        return f"write {re.sub('[_ ]', '', value)}"
+    if percent := re.fullmatch(r"(\d+(?:\.\d+)?) ?%", value):
+        share = f"{float(percent[1]) / 100:g}"
+        other = "" if "share" in noun else f" or {percent[1]}, as the page counts"
+        return f"write {share}{other}"
+    if unit := re.fullmatch(r"(\d+(?:\.\d+)?) ?([a-zµ]+|/ ?\w+)", value, re.IGNORECASE):
+        return f"write {unit[1]}: a number has no unit"
+    return did_you_mean(value)
 
 
 def as_yaml(value: Json) -> str:
@@ -158,11 +198,20 @@ def word_of(choices: tuple[str, ...], noun: str) -> Form:
 
     def read(word: Json) -> str:
         if word not in choices or not isinstance(word, str):
-            hint = suggest(word, choices, "words") if isinstance(word, str) else ""
+            hint = _word_meant(word, choices) if isinstance(word, str) else ""
             raise ArgumentError(f"{wrong(noun, word)}; known: {', '.join(choices)}", hint)
         return str(word)
 
     return Form(noun, read, {"enum": list(choices)}, fixed=True)
+
+
+def _word_meant(word: str, choices: tuple[str, ...]) -> str:
+    several = [part.strip() for part in word.split("|")]
+    if len(several) > 1 and all(part in choices for part in several):
+        return f"write [{', '.join(brief(w) if w == 'null' else w for w in several)}]"
+    other = _TYPES.get(word.lower(), "")
+    close = suggest(other if other in choices else word, choices, "words")
+    return close if close.startswith("did") else ""  # which there are is said already
 
 
 def one_of(choices: tuple[str, ...], noun: str) -> Form:

@@ -5,6 +5,17 @@ from __future__ import annotations
 import re
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_LONG = {
+    long: unit
+    for unit, names in {
+        "ms": "ms msec msecs millis millisecond milliseconds",
+        "s": "s sec secs second seconds",
+        "m": "m min mins minute minutes",
+        "h": "h hr hrs hour hours",
+    }.items()
+    for long in names.split()
+}
+_LOOSE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)")
 _FORM = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>ms|s|m|h)")
 
 
@@ -14,6 +25,20 @@ def seconds(text: str) -> float:
     if found is None:
         raise ValueError("expected a duration such as 250ms, 5s, 1m or 1h")
     return float(found["number"]) * _UNITS[found["unit"]]
+
+
+def meant(text: str) -> str:
+    """Return the duration that *text* was likely meant to be; nothing if nobody can tell."""
+    parts = _LOOSE.findall(text.strip())
+    if not parts or _LOOSE.sub("", text).strip():
+        return ""
+    if len(parts) == 1:
+        number, unit = parts[0]
+        return f"{number}{_LONG.get(unit.lower(), '')}" if unit.lower() in _LONG else ""
+    units = [_LONG.get(unit.lower(), "") for _, unit in parts]
+    if "" in units:
+        return ""
+    return f"{sum(float(n) * _UNITS[u] for (n, _), u in zip(parts, units, strict=True)):g}s"
 
 
 def written(value: float) -> str:

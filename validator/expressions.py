@@ -44,8 +44,21 @@ _ELSEWHERE = {
     r"<>|!(?!=)": "write `!=`, `not`",
     r"[{]|\$(?=load)": _BARE,
     r"\$": "bind the path to a name with let:",
+    r"\?": "there is no choice in an expression: write two assertions",
+    r"\d ?%": "write a share: 5 % is 0.05",
 }
 """How other languages write it, and what it is here."""
+
+
+_CALLS = {
+    "avg": "write mean(x)", "average": "write mean(x)", "count": "write len(x)",
+    "length": "write len(x)", "after": "x by itself is its value after the load",
+    "rate": "write delta(x) / load.duration_s", "increase": "write delta(x)",
+    "change": "write delta(x)", "prev": "write before(x)",
+    "p50": "a measure: {path: …, p50: {…}}", "p99": "a measure: {path: …, p99: {…}}",
+    "round": "write abs(a - b) <= 0.5",
+}  # fmt: skip
+"""Functions of other languages, and what is written here."""
 
 
 class ExpressionError(ValueError):
@@ -145,7 +158,9 @@ def compile_expression(text: str) -> Expression:
             if found := re.search(pattern, bare):
                 raise ExpressionError("not an expression", found.start(), hint) from error
         at = (getattr(error, "offset", None) or 1) - 1
-        raise ExpressionError("not an expression", at) from error
+        told = getattr(error, "msg", "")  # Python's own words, where they are about brackets
+        why = f": {told}" if "never closed" in told or "unmatched" in told else ""
+        raise ExpressionError(f"not an expression{why}", at) from error
     for node in ast.walk(tree):
         _check(node)
     if not _is_relation(tree.body):
@@ -171,9 +186,12 @@ def _check(node: ast.AST) -> None:
         raise ExpressionError(f"{what} has no place in an expression", at, hint)
     if isinstance(node, ast.Constant) and not isinstance(node.value, bool | int | float | str):
         raise ExpressionError(f"{node.value!r} is not allowed here", at)
+    if isinstance(node, ast.Name) and node.id in ("true", "false"):
+        raise ExpressionError(f"{node.id} is not known", at, f"write {node.id.title()}")
     if isinstance(node, ast.Call):
         if not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS:
-            raise ExpressionError(f"only these can be called: {', '.join(FUNCTIONS)}", at)
+            hint = _CALLS.get(node.func.id, "") if isinstance(node.func, ast.Name) else ""
+            raise ExpressionError(f"only these can be called: {', '.join(FUNCTIONS)}", at, hint)
         if node.keywords or not node.args:
             raise ExpressionError(f"{node.func.id} takes plain arguments", at)
         if node.func.id in _PHASED and not (

@@ -175,6 +175,15 @@ def _is_outcome(name: str | int) -> bool:
     return name in OUTCOMES or _STATUS.fullmatch(str(name)) is not None
 
 
+_ELSEWHERE: Final = {
+    "requests": "sent", "total": "sent", "count": "sent", "success": "ok", "successes": "ok",
+    "succeeded": "ok", "passed": "ok", "failures": "failed", "rps": "requests_per_s",
+    "throughput": "requests_per_s", "duration": "duration_s", "e2e": "latency_ms",
+    "concurrency": "in_flight_max",
+}  # fmt: skip
+"""What others call the fields of a ledger."""
+
+
 def fields() -> list[str]:
     """Return the fields that every ledger has."""
     return list(_example())
@@ -192,11 +201,25 @@ def unknown_field(keys: Sequence[str | int]) -> tuple[str, str] | None:
         if not isinstance(here, dict):
             return str(key), "that is a number, and has no fields"
         if key not in here:
-            return str(key), suggest(str(key), here, "fields")
+            other = "" if at else _ELSEWHERE.get(str(key), "")
+            return str(key), suggest(other or str(key), here, "fields")
         if key in _BY_NAME:
             return _unknown_class(keys[at + 1 :]) if key == "outcomes" else None
         here = here[str(key)]
     return None
+
+
+def figures_at(keys: Sequence[str | int]) -> list[str]:
+    """Return the names of what *keys* lead to, in a ledger or in one of several; none of a value.
+
+    Of fields whose names the server decides, such as `models`, they are not known.
+    """
+    here: Json = _example()
+    for key in keys[1:] if len(keys) > 1 and keys[0] not in _example() else keys:
+        if key in _BY_NAME or not isinstance(here, dict) or key not in here:
+            return []
+        here = here[str(key)]
+    return list(here) if isinstance(here, dict) else []
 
 
 def _unknown_class(rest: Sequence[str | int]) -> tuple[str, str] | None:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final, TypeAlias
 
+from validator.drivers.transport import doubled
 from validator.errors import Problem
 from validator.judgement import asks_change
 from validator.predicates.base import NUMBERS
@@ -46,6 +47,7 @@ def smells(spec: Spec) -> tuple[Problem, ...]:
     every = list(_written(spec))
     moved = {(endpoint, text) for a in every for endpoint, text in _changes(a)}
     found = [
+        *_doubled_v1(spec),
         *_never_critical(spec, every),
         *_unasked_samples(spec),
         *(_absolute(spec, every, moved) if spec.loads else ()),
@@ -81,6 +83,11 @@ def _all(spec: Spec) -> Iterator[Assertion]:
     for endpoint in spec.endpoints:
         yield from endpoint.assertions
     yield from spec.assertions
+
+
+def _doubled_v1(spec: Spec) -> Iterator[Problem]:
+    if spec.loads and (said := doubled(spec.target.url)):
+        yield Problem(said, spec.loads[0].span, "leave /v1 out of the target's url")
 
 
 def _never_critical(spec: Spec, every: list[Assertion]) -> Iterator[Problem]:

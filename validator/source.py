@@ -246,6 +246,12 @@ def _hint(line: str, column: int, problem: str) -> str:
     if "\t" in line[: column + 1]:
         return "YAML is indented with spaces, not tabs"
     first = line[column - 1 : column]
+    if "undefined alias" in problem:
+        return "an alias needs its anchor above it; a text that begins with * needs quotes"
+    if first and first in "]}" and "expected" in problem:
+        return f"a {first} with nothing that it closes"
+    if re.search(r":\s*'[^']*'\w", line) and "expected key" in problem:
+        return "a quote inside '…' is written twice; or use \"…\""
     if first == ">":
         return COMPARISONS
     return f"a text that begins with {first} needs quotes" if "cannot start" in problem else ""
@@ -306,7 +312,9 @@ class _Nodes:
         size = 1
         for raw_key, raw_value in raw.value:
             if not isinstance(raw_key, yaml.ScalarNode):
-                self._complain("a key must be a text", raw_key)
+                braces = isinstance(raw_key, yaml.MappingNode) and raw_key.flow_style
+                hint = 'a reference is written "${load.ok}", with the quotes' if braces else ""
+                self._complain("a key must be a text", raw_key, hint)
                 continue
             if raw_key.tag not in _TAGS:
                 hint = "" if raw_key.tag.strip("!")[:1].isalpha() else COMPARISONS

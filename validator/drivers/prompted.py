@@ -76,7 +76,9 @@ class Prompted(ABC):
 
     def remark(self) -> str:
         """Return what a person should know of the way that requests take; mostly nothing."""
-        return transport.remark(self.transport, self.connection.url)
+        url = self.connection.url
+        said = (transport.doubled(url), transport.remark(self.transport, url))
+        return "; ".join(filter(None, said))
 
     @asynccontextmanager
     async def open(self, clock: Clock, width: int) -> AsyncIterator[Sender]:

@@ -23,6 +23,13 @@ def is_fast(transport: Transport, url: str) -> bool:
     return transport in DIRECT and not obstacle(url)
 
 
+def doubled(url: str) -> str:
+    """Say that a target ends with the `/v1` that requests of the load add; mostly nothing."""
+    if not url.endswith("/v1"):
+        return ""
+    return f"the target ends with /v1, so requests of the load go to {urlsplit(url).path}/v1"
+
+
 def remark(transport: Transport, url: str) -> str:
     """Return what a person should know of the way to *url*; nothing if it is as expected.
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Any, ClassVar, Self, TypeVar
 
-from validator.arguments import REFERENCE_SCHEMA, Form, wrong
+from validator.arguments import REFERENCE_SCHEMA, ArgumentError, Form, wrong
 from validator.reference import Reference, Resolve
 from validator.registry import Registry
 from validator.values import KINDS, Json, Kind, kind
@@ -116,7 +116,7 @@ class Predicate(ABC):
         for name, _, default in _arguments(cls):
             if default is dataclasses.MISSING and name not in arguments:
                 raise ValueError(f"{name!r} is missing")
-        return cls._fitting(cls(**{n: forms[n](value) for n, value in arguments.items()}))
+        return cls._fitting(cls(**{n: _read(n, forms[n], v) for n, v in arguments.items()}))
 
     @staticmethod
     def _fitting(built: P_) -> P_:
@@ -181,6 +181,14 @@ def _arguments(cls: type[Predicate]) -> tuple[tuple[str, Form, Any], ...]:
     """Return the name, form and default of each argument; asked for each of 10,000 assertions."""
     listed = dataclasses.fields(cls)  # type: ignore[arg-type]  # predicates are dataclasses
     return tuple((field.name, field.metadata["form"], field.default) for field in listed)
+
+
+def _read(name: str, form: Form, value: Any) -> Any:
+    """Return the argument *name* read; raise ValueError that names it."""
+    try:
+        return form(value)
+    except ValueError as error:
+        raise ArgumentError(f"{name}: {error}", getattr(error, "hint", "")) from error
 
 
 def _references(value: Any) -> Iterator[Reference]:

@@ -6,9 +6,11 @@ import dataclasses
 from dataclasses import dataclass, replace
 from typing import Any
 
+from validator import ledger
 from validator.errors import Problems
 from validator.measures import MEASURES, Measure, Reach
 from validator.predicates import PREDICATES, Predicate, Subject
+from validator.predicates.base import NUMBERS
 from validator.predicates.compare import Equal, In, NotEqual, NotIn
 from validator.reference import Reference, did_you_mean
 from validator.source import Node, scalar
@@ -125,6 +127,8 @@ def _check_change(key: str, node: Node, around: Surroundings, problems: Problems
 def _check_predicate(
     key: str, predicate: Predicate, node: Node, around: Surroundings, problems: Problems
 ) -> None:
+    if predicate.accepts == NUMBERS:
+        _check_bounds(key, predicate, node, problems)
     if predicate.subject is Subject.CURVE:
         _check_curve(key, node, around, problems)
     elif around.of_number and predicate.subject is not Subject.VALUE:
@@ -135,6 +139,19 @@ def _check_predicate(
         )
     elif around.of_number:
         _check_kind(key, predicate, node, around.of_number, problems)
+
+
+def _check_bounds(key: str, predicate: Predicate, node: Node, problems: Problems) -> None:
+    """Complain when a number is to be compared with a part of the ledger that is none."""
+    for query in (query for reference in predicate.references() for query in reference.queries):
+        if names := ledger.figures_at(query.keys):
+            field = "load" + query.text.removeprefix("$")
+            one = "p50" if "p50" in names else names[0]
+            problems.add(
+                f"{key}: {field} is no number but has several: {', '.join(names)}",
+                node.span,
+                f"such as {field}.{one}",
+            )
 
 
 def _check_kind(

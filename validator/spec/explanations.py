@@ -18,6 +18,7 @@ from validator.reference import Reference, did_you_mean, likely
 from validator.registry import suggest
 from validator.source import Node, scalar
 from validator.span import Span
+from validator.spec import foreign
 from validator.spec.assertion_keys import Condition
 from validator.spec.forms import Written
 from validator.spec.references import UNKNOWN
@@ -38,12 +39,7 @@ _WANTED = {
 }
 
 
-_ALSO = {
-    "all": "each", "every": "each", "some": "any", "jsonpath": "path", "query": "path",
-    "description": "why", "reason": "why", "message": "why", "title": "name", "level": "severity",
-}  # fmt: skip
-"""What others call what is no plug-in."""
-
+_QUANTIFIERS = ("each", "any", "none")
 _CONDITIONS = (
     f"predicates: {', '.join(sorted(PREDICATES))}; measures: {', '.join(sorted(MEASURES))};"
     " quantifiers: each, any, none; `validator explain NAME` tells more"
@@ -84,6 +80,8 @@ def _complain(model: type[Written], detail: ErrorDetails, root: Node, problems: 
                 hint = hint or did_you_mean(found)
             elif isinstance(found, Reference) and last == "expr":
                 hint = f"in an expr it is {found.names}, without ${{ }} and quotes"
+            elif isinstance(found, Reference):
+                hint = hint or "only what a value is compared with may refer to the load"
             span = _inside(node.span, getattr(detail["ctx"]["error"], "at", None))
             problems.add(f"{named}{text}", span, hint)
         case other:
@@ -93,7 +91,8 @@ def _complain(model: type[Written], detail: ErrorDetails, root: Node, problems: 
                 text = f"{named}expected {wanted}, which must be known before the load"
             else:
                 text = f"{named}expected {wanted}, found {_found(found)}"
-            hint = _asked_of_measure(last, found) if last in MEASURES else ""
+            asked = last in MEASURES or last in _QUANTIFIERS
+            hint = _asked_of_measure(last, found) if asked else ""
             problems.add(text, node.span, hint or _advice(model, keys, wanted, found))
 
 
@@ -102,22 +101,39 @@ def _known(name: str, model: type[Written] | None) -> str:
     keys = _keys(model) if model else []
     if (glued := re.fullmatch(r"([\w-]+):.+", name)) and glued[1] in keys:
         return f"a space is missing after `{glued[1]}:`"
+    other = foreign.key(model, name)
     if model is None or not issubclass(model, Condition):
-        return suggest(name, keys, "keys")
+        return _meant(other, keys) or suggest(name, keys, "keys")
     if measure := MEASURES.meant_by(name):
         return f"did you mean {measure!r}, such as {measure}: {{ge: 1}}?"
-    if (other := PREDICATES.meant_by(name) or _ALSO.get(name)) in keys:
-        return f"did you mean {other!r}?"
+    if hint := _meant(PREDICATES.meant_by(name) or other, keys):
+        return hint
+    if name.isdecimal():
+        return "a number is written without commas"
     near = suggest(name, keys, "")
     return near if near.startswith("did") else _CONDITIONS
+
+
+def _meant(other: str, keys: list[str]) -> str:
+    """Say what is written here: a key of this block, or something with a colon of its own."""
+    if other in keys:
+        return f"did you mean {other!r}?"
+    return f"write {other}" if " " in other else ""
 
 
 def _advice(model: type[Written], keys: Keys, wanted: str, found: Any) -> str:
     """Say how *found*, which stands where *wanted* is expected, is to be written."""
     block = model_at(model, keys)
     match wanted, found:
+        case "a mapping", str() if block and (shown := _comparison(block, found)):
+            return f"write {shown}"
         case "a mapping", bool() | int() | float() | str() if block and block.alone:
-            return f"write {keys[-1]}: {{{block.alone}: {as_yaml(found)}}}"
+            inner = "…" if isinstance(found, bool) else as_yaml(found)
+            return f"write {keys[-1]}: {{{block.alone}: {inner}}}"
+        case "a mapping", [{"name": str(name)}, *_]:
+            return f"each stands under its name, and without `- `: {as_yaml(name)}: …"
+        case "a mapping", [dict(), *_]:
+            return "a mapping has no `- ` before its keys"
         case "a list", _ if isinstance(found, dict) or model_at(model, (*keys, 0)):
             return "a list has `- ` before each of its items"
         case "a list", _:
@@ -125,12 +141,23 @@ def _advice(model: type[Written], keys: Keys, wanted: str, found: Any) -> str:
     return advice(wanted, found)
 
 
+def _comparison(block: type[Written], text: str) -> str:
+    """Return the assertion that *text*, a comparison in one line, was meant to be."""
+    found = re.fullmatch(r"(\$[^=!<>\s]*)\s*(==?|!=|>=|<=|>|<)\s*(\S+)", text)
+    if found is None or not issubclass(block, Condition):
+        return ""
+    return f"{{path: {found[1]}, {PREDICATES.meant_by(found[2])}: {found[3]}}}"
+
+
 def _asked_of_measure(name: str, value: Any) -> str:
     """Say how *value* is asked of the measure *name*, which takes a mapping."""
     plain = scalar(value) if isinstance(value, str) else value
-    asked = "ge: 1"
+    asked, bound = "ge: 1", {"min": "ge", "max": "le"}.get(name)
     if isinstance(value, Reference) and value.whole:
         asked = f'eq: "{value}"'
+    elif is_number(plain) and bound:
+        asked = f"{bound}: {brief(plain)}"
+        return f"of several values {name}: {{{asked}}}, of one value just {asked}"
     elif is_number(plain):
         asked = f"eq: {brief(plain)}"
     elif isinstance(value, str) and (meant := likely(value)):

@@ -20,7 +20,8 @@ from validator.registry import suggest
 from validator.selector import Selector, compiled_selector
 from validator.size import size
 from validator.source import Node
-from validator.values import brief, kind
+from validator.spec.foreign import WORDS
+from validator.values import brief, is_number, kind
 
 
 class Written(BaseModel):
@@ -97,8 +98,8 @@ class OneOrMore:
 
 
 UNSET: Any = None
-_HOST = r"(\[[0-9a-fA-F:.]+\]|[^\s/:?#@]+)(?::(\d+))?"
 """The default of a key that was not given. A key given as null is a mistake of its own."""
+_HOST = r"(\[[0-9a-fA-F:.]+\]|[^\s/:?#@]+)(?::(\d+))?"
 
 
 def _text(value: Any) -> str:
@@ -108,6 +109,8 @@ def _text(value: Any) -> str:
 
 
 def _reason(value: Any) -> str:
+    if isinstance(value, bool):
+        raise ArgumentError(f"expected a reason, found boolean {brief(value)}", "say why, in words")
     text = _text(value)
     if not text.strip():
         raise ValueError("expected a reason, found an empty text")
@@ -125,8 +128,14 @@ def _key(value: Any) -> str:
 
 def _duration(value: Any) -> float:
     if not isinstance(value, str):
-        raise ValueError("expected a duration with its unit, such as 250ms, 5s or 1m")
-    return duration.seconds(value)
+        number = value if is_number(value) and value > 0 else None
+        hint = f"write {value}s, or {value}ms if that is meant" if number else ""
+        raise ArgumentError("expected a duration with its unit, such as 250ms, 5s or 1m", hint)
+    try:
+        return duration.seconds(value)
+    except ValueError as error:
+        meant = duration.meant(value)
+        raise ArgumentError(str(error), f"write {meant}" if meant else "") from error
 
 
 def _positive_duration(value: Any) -> float:
@@ -145,7 +154,11 @@ def _size(value: Any) -> int:
 def _route(value: Any) -> str:
     text = _text(value)
     if not text.startswith("/") or text.startswith("//") or any(c.isspace() for c in text):
-        raise ValueError("expected a path on the target that starts with /, such as /metrics")
+        found = re.fullmatch(r"(?:https?://[^/\s]+)?/*([\w][\w./-]*)", text)
+        hint = f"write /{found[1]}" if found else ""
+        raise ArgumentError(
+            "expected a path on the target that starts with /, such as /metrics", hint
+        )
     return text
 
 
@@ -166,7 +179,10 @@ def _url(value: Any) -> str:
     text = _text(value).rstrip("/")
     found = re.fullmatch(rf"https?://(?:[^\s/@]*@)?{_HOST}(/[^\s?#]*)?", text)
     if found is None or not _is_port(found[2]):
-        raise ValueError("expected the base URL of the target, such as http://localhost:8000")
+        bare = re.fullmatch(r"[\w.-]+(:\d+)?(/[^\s?#]*)?", text)
+        hint = f"write http://{text}" if bare else ""
+        message = "expected the base URL of the target, such as http://localhost:8000"
+        raise ArgumentError(message, hint)
     return text
 
 
@@ -310,12 +326,17 @@ Command: TypeAlias = Annotated[
 
 def _word(value: Any, words: tuple[str, ...]) -> str:
     if value not in words or not isinstance(value, str):
-        close = suggest(value, words, "words") if isinstance(value, str) else ""
-        hint = close if close.startswith("did") else ""
+        hint = _word_meant(value, words) if isinstance(value, str) else ""
         known = f"one of {', '.join(words)}" if len(words) > 1 else words[0]
         found = "nothing" if value is None else f"{kind(value)} {brief(value)}"
         raise ArgumentError(f"expected {known}; found {found}", hint)
     return value
+
+
+def _word_meant(word: str, words: tuple[str, ...]) -> str:
+    other = WORDS.get(word.lower(), "")
+    close = suggest(other if other in words else word, words, "words")
+    return close if close.startswith("did") else ""
 
 
 def one_of(*keys: str) -> ConfigDict:

@@ -53,6 +53,8 @@ class ThinkBlock(Written):
 class WarmupBlock(Written):
     """Requests before the first look: by number, by time, or whichever ends first."""
 
+    alone = "requests"
+
     model_config = one_of("requests", "duration")
 
     requests: Count = Field(UNSET, description="How many to send.")
@@ -61,6 +63,8 @@ class WarmupBlock(Written):
 
 class CancelBlock(Written):
     """Requests that the client cuts off in the middle of their streams."""
+
+    alone = "share"
 
     share: PartOf = Field(description="The share of all requests, such as 0.1.")
     after: Count = Field(description="How many events with content come before the cut.")
@@ -115,6 +119,8 @@ class SloBlock(Written):
 
 class AbortBlock(Written):
     """When a load is hopeless: any of these is enough."""
+
+    alone = "failed_share"
 
     model_config = one_of("failed", "failed_share", "consecutive")
 

@@ -15,6 +15,8 @@ from validator.span import Span
 _ANY = re.compile(r"(?<!\$)\$\{([^{}]*)\}")
 _ENV = re.compile(r"env\.([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 _VAR = re.compile(r"vars\.([A-Za-z_][\w-]*)")
+_SUM = re.compile(r"[\w\]] *[*+/] *[\w(]|[\w\]] +- *[\w(]")
+"""Arithmetic, where only a name may stand."""
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD", re.IGNORECASE)
 _HARMLESS_NUMBER = 6  # digits: a shorter number under such a name is a count, not a secret
 
@@ -102,7 +104,9 @@ class References:
                 return node.with_value(found_reference)
             return node.with_value(replaced.replace("$${", "${"))
         except QueryError as error:
-            self.problems.add(f"not a reference: {error}", node.span, error.hint)
+            sums = "a reference names one value; arithmetic goes into expr:"
+            hint = sums if _SUM.search(text) else error.hint
+            self.problems.add(f"not a reference: {error}", node.span, hint)
         except _Unknown:
             pass
         return node.with_value(UNKNOWN)
@@ -130,12 +134,28 @@ class References:
             return self.variable(found[1], node)
         if found := _ENV.fullmatch(name):
             return self._environment(found[1], found[2], node)
-        self.problems.add(
-            f"unknown reference ${{{name}}}",
-            node.span,
-            "known: ${env.NAME:-default}, ${vars.name}, ${port}, ${load.field}; $${ is a plain ${",
-        )
+        self.problems.add(f"unknown reference ${{{name}}}", node.span, self._meant(name))
         raise _Unknown
+
+    def _meant(self, name: str) -> str:
+        """Say which reference was likely meant by *name*, or which there are."""
+        other = ""
+        if found := re.fullmatch(r"env[.:]?(\w+)(?:\W+(\w*))?", name):
+            default = f":-{found[2]}" if found[2] else ""
+            other = f"env.{found[1]}{default}"
+        elif found := re.fullmatch(r"(?:vars?|variables?)[.:](\w+)", name):
+            other = f"vars.{found[1]}"
+        elif found := re.fullmatch(r"loads?[.:]([\w.]+)", name):
+            other = f"load.{found[1]}"
+        elif name in self.variables:
+            other = f"vars.{name}"
+        elif re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
+            other = f"env.{name}"
+        if other:
+            return f"did you mean ${{{other}}}?"
+        return (
+            "known: ${env.NAME:-default}, ${vars.name}, ${port}, ${load.field}; $${ is a plain ${"
+        )
 
     def _environment(
         self, name: str, default: str | None, node: Node
