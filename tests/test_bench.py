@@ -609,6 +609,11 @@ def test_a_sweep_is_shown_kept_replayed_and_compared(url, tmp_path):
     assert second["load"]["requests"] == 8
     assert second["comparison"]["changes"]
 
+    for other in (("--concurrency", "3"), ("--rate", "1")):
+        apart = validator("bench", SPEC, "--url", url, "--against", first, *other)
+        assert apart.returncode == 2
+        assert apart.stderr.startswith("error: nothing to compare: one "), "and nothing was sent"
+
     replayed = validator("bench", "--replay", first, "--against", first, "--exit-code")
     assert replayed.returncode == 0, replayed.stderr
     assert "Not worse" in replayed.stdout

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from validator.benchmark.doubts import client_bound, lost_shares
-from validator.benchmark.records import METRICS, Bench, Level, Metric, figure, spread
+from validator.benchmark.records import METRICS, Axis, Bench, Level, Metric, figure, spread
 from validator.errors import UsageError
 from validator.values import Number, brief, show
 
@@ -77,6 +77,19 @@ class Comparison:
         return tuple(_others(self.earlier, self.later))
 
 
+def check_comparable(earlier: Bench, axis: Axis, levels: Collection[Number]) -> None:
+    """Raise `UsageError` when a sweep of *levels* has nothing in common with an earlier one."""
+    if earlier.axis is not axis:
+        axes = f"one sweeps {earlier.axis.value}, the other {axis.value}"
+        raise UsageError(f"nothing to compare: {axes}")
+    was = [level.at for level in earlier.levels]
+    if not set(was) & set(levels):
+        told = [", ".join(map(show, each)) or "none" for each in (was, levels)]
+        raise UsageError(
+            f"nothing to compare: one has the levels {told[0]}, and the other {told[1]}"
+        )
+
+
 def compare(earlier: Bench, later: Bench, tolerance: float) -> Comparison:
     """Compare two sweeps; raise `UsageError` when they have no level in common.
 
@@ -87,16 +100,10 @@ def compare(earlier: Bench, later: Bench, tolerance: float) -> Comparison:
     three runs. Of too few samples for its percentile, of a client that was the bottleneck, and of
     less than the lag of its event loop, a difference is undecided.
     """
-    if earlier.axis is not later.axis:
-        axes = f"one sweeps {earlier.axis.value}, the other {later.axis.value}"
-        raise UsageError(f"nothing to compare: {axes}")
     was, now = ({level.at: level for level in bench.levels} for bench in (earlier, later))
     lost = tuple(at for at in was if at not in now and at in later.planned)
-    if not was.keys() & now.keys() and not (lost and later.stopped):
-        told = [", ".join(map(show, levels)) or "none" for levels in (was, now)]
-        raise UsageError(
-            f"nothing to compare: one has the levels {told[0]}, and the other {told[1]}"
-        )
+    stopped = lost if later.stopped else ()
+    check_comparable(earlier, later.axis, (*now, *stopped))
     metrics = METRICS
     if earlier.load.get("slo_ms") != later.load.get("slo_ms"):
         metrics = tuple(m for m in METRICS if not m.path.startswith("goodput"))

@@ -199,12 +199,15 @@ def _show(found: Findings, output: Output, *, quiet: bool) -> None:
 def _swept(word: str, flags: Flags, asked: _Asked, earlier: Bench | None) -> Bench:
     """Sweep a spec with its progress on stderr; Ctrl-C ends it early, a second one at once."""
     from validator.benchmark.sweep import sweep
+    from validator.benchmark.versus import check_comparable
     from validator.listener import Silent
     from validator.progress import shown
 
     spec = load(_only(files((word,)), word), flags)
     one = _load(spec, asked.name)
     ladder = _ladder(asked, one.plan, earlier)
+    if earlier is not None:  # before anything is sent
+        check_comparable(earlier, ladder.axis, ladder.levels)
 
     def go(listener: Any) -> Bench:
         return interruptible(
