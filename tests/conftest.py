@@ -16,8 +16,16 @@ settings.register_profile("any machine", deadline=None)  # how long an example t
 settings.load_profile("any machine")
 
 
-for _name in [name for name in os.environ if name.lower().endswith("_proxy")]:
-    del os.environ[_name]  # what is sent here is for this machine, whoever stands around it
+_ABOUT_US = {
+    "API_KEY", "COLUMNS", "FAKEAI_API_KEY", "FAKEAI_URL", "FORCE_COLOR", "GITHUB_ACTIONS", "LINES",
+    "NO_COLOR", "PYTEST_ADDOPTS", "SSL_CERT_DIR", "SSL_CERT_FILE", "TARGET_URL", "TTY_COMPATIBLE",
+    "TTY_INTERACTIVE",
+}  # fmt: skip
+"""What the machine or the person says to every program, and so to those that are tested."""
+
+for _name in [*os.environ]:  # and what is sent here stays here, whichever proxies there are
+    if _name in _ABOUT_US or _name.startswith("OPENAI_") or _name.lower().endswith("_proxy"):
+        del os.environ[_name]
 
 
 def pytest_addoption(parser):
