@@ -108,6 +108,10 @@ def test_what_has_another_name_here_is_suggested():
         explained("average")
     with pytest.raises(UsageError, match="did you mean 'severity'"):
         explained("sevrity")
+    with pytest.raises(UsageError, match="nothing is called 'RPS': did you mean 'rate'"):
+        explained("RPS")
+    with pytest.raises(UsageError, match="nothing is called 'timeouts': did you mean 'timeout'"):
+        explained("timeouts")
 
 
 def test_what_is_known_is_listed_once_by_kind_and_wrapped():

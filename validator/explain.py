@@ -18,7 +18,7 @@ from validator.measures import MEASURES
 from validator.predicates import PREDICATES
 from validator.registry import Registry, suggest
 from validator.reporters import REPORTERS
-from validator.spec import assertion_keys, load_keys, written
+from validator.spec import assertion_keys, foreign, load_keys, written
 from validator.spec.explanations import model_at
 from validator.spec.forms import Written
 
@@ -134,7 +134,7 @@ def _mentioning(word: str, everything: Entries) -> list[tuple[str, str]]:
 
 def _unknown(name: str, everything: Entries) -> str:
     """Say what *name* may have been meant to be, or which names there are."""
-    meant = PREDICATES.meant_by(name) or MEASURES.meant_by(name)
+    meant = PREDICATES.meant_by(name) or MEASURES.meant_by(name) or foreign.anywhere(name)
     known = {entry for entries in everything.values() for entry in entries}
     known |= {entry.rpartition(".")[2] for entry in known}
     hint = f"did you mean {meant!r}?" if meant else suggest(name, known, "")

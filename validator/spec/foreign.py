@@ -69,3 +69,9 @@ def key(block: type | None, name: str) -> str:
         if found := KEYS.get(ancestor.__name__, {}).get(name.lower()):
             return found
     return ""
+
+
+def anywhere(name: str) -> str:
+    """Return the only key that *name* is here, whatever block it stands in; nothing if several."""
+    known = {keys[name.lower()] for keys in KEYS.values() if name.lower() in keys}
+    return known.pop() if len(known) == 1 and all(key.isidentifier() for key in known) else ""
