@@ -112,12 +112,22 @@ def test_tests_are_chosen_as_ever(folder, servers, words, passed):
     assert ending(output)["passed"] == passed
 
 
-def test_a_spec_by_name_is_all_that_is_run(folder, servers):
-    words = ("--validator", "fakeai/health", "--validator-url", servers["good"])
-    code, output = run_pytest(folder, "", *words, "--validator-set", "load.requests=5", "-q")
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_spec_by_name_is_all_that_is_run(folder, servers, workers):
+    words = ("--validator", "fakeai/health", "--validator-url", servers["good"], *workers)
+    code, output = run_pytest(folder, "", *words, "--validator-set", "load.requests=5", "-v")
     assert "health" in output
     assert "test_other" not in output
     assert code == 0, output
+
+
+def test_a_spec_by_a_way_around_is_found(folder, servers):
+    (folder / "inside").mkdir()
+    there = folder / "inside" / ".." / "test_counters.validator.yaml"
+    code, output = run_pytest(folder, servers["good"], "--validator", str(there), "-v")
+    assert code == 0, output
+    assert "test_counters.validator.yaml" in output
+    assert "test_other" not in output
 
 
 def test_workers_send_the_load_once(folder):

@@ -7,6 +7,7 @@ collected where it stands.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -74,15 +75,15 @@ def pytest_configure(config: pytest.Config) -> None:
     from validator.errors import ValidatorError
 
     try:
-        chosen = tuple(path.absolute() for path in located(tuple(given)))
+        # As pytest itself does it: without `..`, and a link stays what it is called.
+        chosen = tuple(Path(os.path.abspath(path)) for path in located(tuple(given)))  # noqa: PTH100
     except ValidatorError as error:
         raise pytest.UsageError(f"--validator: {error}") from None
     config.stash[_CHOSEN] = frozenset(chosen)
-    if hasattr(config, "workerinput"):
-        return  # a worker is told what to collect
     if config.args_source is not pytest.Config.ArgsSource.ARGS:
         config.args.clear()  # nothing else was asked for
-    config.args.extend(map(str, chosen))
+    # A worker of pytest-xdist is given the command line; by older ones, what we made of it.
+    config.args.extend(str(path) for path in chosen if str(path) not in config.args)
 
 
 _CHOSEN: Final = pytest.StashKey[frozenset[Path]]()
