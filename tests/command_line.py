@@ -12,14 +12,10 @@ from typing import Any
 
 WITHIN = 60.0
 COMMAND = (sys.executable, "-m", "validator")
-CHANGING = (
-    "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS", "FAKEAI_URL", "FAKEAI_API_KEY",
-)  # fmt: skip
-"""What, set where the tests run, would change what the tool says."""
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return our environment without what would change the output, and with *more*."""
+    """Return our environment, of which little is left, and *more*."""
     return {**os.environ, "PYTHONWARNINGS": "error", "PYTHONUTF8": "0", "LC_ALL": "C.UTF-8", **more}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import CHANGING, validator
+from command_line import validator
 from hypothesis import settings
 
 settings.register_profile("any machine", deadline=None)  # how long an example takes says nothing
@@ -23,9 +23,14 @@ _ABOUT_US = {
 }  # fmt: skip
 """What the machine or the person says to every program, and so to those that are tested."""
 
-for _name in [*os.environ]:  # and what is sent here stays here, whichever proxies there are
-    if _name in _ABOUT_US or _name.startswith("OPENAI_") or _name.lower().endswith("_proxy"):
-        del os.environ[_name]
+
+def _forget():
+    for name in [*os.environ]:  # what is sent here stays here, whichever proxies there are
+        if name in _ABOUT_US or name.startswith("OPENAI_") or name.lower().endswith("_proxy"):
+            del os.environ[name]
+
+
+_forget()
 
 
 def pytest_addoption(parser):
@@ -34,9 +39,8 @@ def pytest_addoption(parser):
 
 @pytest.fixture(scope="session", autouse=True)
 def anywhere():
-    """Let the tests see the same wherever they run; pytest-xdist, too, sets a width."""
-    for name in CHANGING:
-        os.environ.pop(name, None)
+    """Let the tests see the same wherever they run; pytest-xdist sets a width once it has begun."""
+    _forget()
 
 
 @dataclass(frozen=True)
