@@ -90,7 +90,7 @@ _OF_ONE = re.compile(
 def tops(name: str, highest: float, about: str = "") -> tuple[int, ...]:
     """Return what a share of this name, of which *highest* was seen, may be at most.
 
-    What a page says *about* it counts for more than its name: vLLM calls `perc` a share of 1.
+    What a page says *about* it counts for more than its name: some call a share of 1 `perc`.
     """
     if highest <= 1 and _OF_ONE.search(about):
         return (1,)

@@ -167,8 +167,10 @@ def _place(value: Any) -> str:
     if not re.match("https?://", text):
         try:
             return _route(text)
-        except ValueError as problem:
-            raise ValueError(f"{problem}, or a whole URL") from None
+        except ArgumentError as problem:
+            bare = re.fullmatch(r"[\w.-]+:\d+(/\S*)?", text)
+            hint = f"write http://{text}" if bare else problem.hint
+            raise ArgumentError(f"{problem}, or a whole URL", hint) from None
     found = re.fullmatch(rf"https?://{_HOST}(?:[/?][^\s#]*)?", text)
     if found is None or not _is_port(found[2]):
         raise ValueError("expected the URL of a page, such as http://localhost:9090/metrics")
