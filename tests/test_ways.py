@@ -43,6 +43,7 @@ from validator.drivers.sse import Cutter
 from validator.errors import UsageError
 from validator.ledger import ledger
 from validator.load import LoadPlan, load
+from validator.pacing import Arrivals, Stages
 from validator.records.load import LoadResult
 
 HI = delta("Hi")
@@ -575,6 +576,19 @@ def test_a_server_that_does_not_keep_what_it_kept_is_left_alone(seconds, outcome
 
     result, _ = sent_by((GOOD, leaves, Act.CLOSE), "fast", requests=5)
     assert [e.outcome for e in result.exchanges] == outcomes
+
+
+def test_a_request_that_is_due_does_not_wait_to_see_what_the_server_keeps(monkeypatch):
+    monkeypatch.setattr(pool, "MOMENT", 3600)
+
+    async def main():
+        async with HostileLLM({}, (GOOD,)) as server:
+            plan = LoadPlan(chat(server.url, "fast"), 3, 1, pacer=Arrivals(Stages(100)))
+            return await load(plan), server
+
+    result, server = asyncio.run(main())
+    assert [e.outcome for e in result.exchanges] == ["ok"] * 3
+    assert server.connections == 3
 
 
 def test_what_nobody_asked_for_spoils_the_connection_only():

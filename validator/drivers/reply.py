@@ -39,6 +39,8 @@ class Reply:
     """Whether a response has begun."""
     done: float | None = None
     """When a stream said that it is over."""
+    due: float | None = None
+    """When the request was to be sent, if not as soon as there was room."""
     cut: int | None = None
     """After how many events with content there is to be no more, because the spec says so."""
 

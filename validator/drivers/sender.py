@@ -93,7 +93,7 @@ class Timed(ABC, Generic[R]):
         began = self._clock()
         request = self._prepare(index)
         reply = request.reply
-        reply.cut = cut
+        reply.due, reply.cut = due, cut
         outcome, detail = OK, ""
         try:
             done = await self._ask(request)

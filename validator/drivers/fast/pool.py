@@ -20,8 +20,8 @@ class Pool:
 
     Some servers close after each stream a connection that they have not announced to close. Who
     writes to it before it has heard so is told nothing but that the server has gone, and nobody
-    knows whether the request was read. So the first connection has to stay for a moment before
-    any is used again, and where one does not stay, none is.
+    knows whether the request was read. So the first that is kept has to stay for a moment before
+    any is used again, and where it does not stay, none is.
     """
 
     def __init__(self, origin: Origin, clock: Clock) -> None:
@@ -31,16 +31,22 @@ class Pool:
         self._addresses: Sequence[Any] = ()
         self._keeps: bool | None = None
         """Whether the server keeps connections, once that is known."""
+        self._since = 0.0
+        """When the first of those that are kept came."""
 
-    async def take(self) -> Conversation:
-        """Return a connection that nobody uses: the one used last, else a new one."""
-        if self._idle and self._keeps is None:
+    async def take(self, *, patient: bool) -> Conversation:
+        """Return a connection that nobody uses: the one used last, else a new one.
+
+        Who is *patient* waits until it is known whether the server keeps any; a request that is
+        due would be late, and gets one of its own meanwhile.
+        """
+        if self._keeps is None and self._idle and patient:
             await asyncio.sleep(MOMENT)
         if self._idle and self._origin.tls is not None:
             for _ in range(2):  # so that the loop looks, and then tells which of them have ended
                 await asyncio.sleep(0)
-        while self._idle:
-            kept = self._idle.pop()
+        while self._idle and (self._keeps is not None or patient or self._left_alone()):
+            kept = self._idle.pop(0 if self._keeps is None else -1)
             if self._keeps is not False and kept.fresh():
                 self._keeps = True
                 return kept
@@ -59,7 +65,13 @@ class Pool:
         if self._keeps is False:
             conversation.close()
         elif conversation.link is not None:
+            if not self._idle:
+                self._since = self._clock()
             self._idle.append(conversation)
+
+    def _left_alone(self) -> bool:
+        """Say whether the first that was kept had the time to go."""
+        return self._clock() - self._since >= MOMENT
 
     def drop(self, conversation: Conversation) -> None:
         """Leave *conversation*, on which an exchange has failed."""

@@ -83,7 +83,7 @@ class FastSender(Timed[FastRequest]):
         conversation: Conversation | None = None
         try:
             with bound:
-                conversation = await self._connected(pool)
+                conversation = await self._connected(pool, patient=reply.due is None)
                 reply.sent = self._clock()
                 done = await conversation.ask(written, incoming)
             pool.put(conversation)
@@ -120,9 +120,9 @@ class FastSender(Timed[FastRequest]):
         self._pool = Pool(Origin(host, port, tls), self._clock)
         return self._pool
 
-    async def _connected(self, pool: Pool) -> Conversation:
+    async def _connected(self, pool: Pool, *, patient: bool) -> Conversation:
         try:
-            return await pool.take()
+            return await pool.take(patient=patient)
         except (OSError, ssl.SSLError) as failure:
             if isinstance(failure, TimeoutError) and failure.errno != errno.ETIMEDOUT:
                 raise  # the bound of the exchange, not the system's
