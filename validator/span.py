@@ -19,6 +19,12 @@ class Span:
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
 
+    def inside(self, at: int) -> Span:
+        """Return the place *at* characters into a text of one line; all of any other text."""
+        if self.line != self.end_line or self.column + at >= self.end_column:
+            return self
+        return Span(self.file, self.line, self.column + at, self.line, self.end_column)
+
 
 NOWHERE = Span("", 1, 1, 1, 1)
 """The place of what nobody wrote: implied assertions of a spec built in code."""

@@ -17,7 +17,6 @@ from validator.predicates import PREDICATES
 from validator.reference import Reference, did_you_mean, likely
 from validator.registry import suggest
 from validator.source import Node, scalar
-from validator.span import Span
 from validator.spec import foreign
 from validator.spec.assertion_keys import Condition
 from validator.spec.forms import Written
@@ -82,8 +81,8 @@ def _complain(model: type[Written], detail: ErrorDetails, root: Node, problems: 
                 hint = f"in an expr it is {found.names}, without ${{ }} and quotes"
             elif isinstance(found, Reference):
                 hint = hint or "only what a value is compared with may refer to the load"
-            span = _inside(node.span, getattr(detail["ctx"]["error"], "at", None))
-            problems.add(f"{named}{text}", span, hint)
+            at = getattr(detail["ctx"]["error"], "at", None) or 0
+            problems.add(f"{named}{text}", node.span.inside(at), hint)
         case other:
             words = detail.get("ctx", {}).get("expected", detail["msg"])
             wanted = _WANTED.get(other, words)
@@ -185,13 +184,6 @@ def _deepest(node: Node, keys: Keys) -> tuple[Node, Keys]:
         elif not (isinstance(key, int) and isinstance(node.value, dict)):
             break
     return node, tuple(reached)
-
-
-def _inside(span: Span, at: int | None) -> Span:
-    """Return the place *at* characters into a one-line text."""
-    if at is None or span.line != span.end_line or span.column + at >= span.end_column:
-        return span
-    return Span(span.file, span.line, span.column + at, span.line, span.end_column)
 
 
 def _keys(model: type[Written]) -> list[str]:

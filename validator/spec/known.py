@@ -7,7 +7,6 @@ from typing import Any
 
 from validator.errors import Problems
 from validator.source import Node
-from validator.span import Span
 from validator.spec.loads import Loads
 
 
@@ -51,16 +50,4 @@ class Known:
     def need_samples(self, node: Node, hint: str) -> None:
         """Complain that there are none."""
         message = "`over: during` needs samples, and none are taken"
-        self.problems.add(message, key_span(node, "over"), hint)
-
-
-def key_span(node: Node, key: str) -> Span:
-    """Return where *key* stands in a mapping; the mapping's own place if it does not."""
-    member = node.at(key)
-    return node.span if member is None else member.key_span
-
-
-def value_span(node: Node, key: str) -> Span:
-    """Return where the value of *key* stands in a mapping; the mapping's own place if none does."""
-    member = node.at(key)
-    return node.span if member is None else member.span
+        self.problems.add(message, node.place("over"), hint)

@@ -17,7 +17,7 @@ from validator.source import Node
 from validator.spec.assertion_keys import Assertion as AssertionBlock
 from validator.spec.conditions import Surroundings, condition
 from validator.spec.forms import Written
-from validator.spec.known import Known, key_span, value_span
+from validator.spec.known import Known
 from validator.spec.model import (
     About,
     Ask,
@@ -97,7 +97,7 @@ class Promises:
             and (lacking := self.known.loads.lacking(found.query.keys, load))
         ):
             self.known.problems.add(
-                f"the ledger has no {lacking[0]!r}", value_span(node, "path"), lacking[1]
+                f"the ledger has no {lacking[0]!r}", (node.at("path") or node).span, lacking[1]
             )
         return found
 
@@ -159,9 +159,7 @@ class Promises:
         query = written.path or written.metric
         conforms = node.at("conforms")
         if written.path is not None and written.metric is not None:
-            self.known.problems.add(
-                "path: and metric: exclude each other", key_span(node, "metric")
-            )
+            self.known.problems.add("path: and metric: exclude each other", node.place("metric"))
         if query is None and conforms is not None:
             query = compiled("$")  # a page conforms as a whole
         if query is None:
@@ -171,18 +169,18 @@ class Promises:
             self.known.check_metric(id_, node.at("metric") or conforms or node)
         if written.let is not None:
             self.known.problems.add(
-                "let binds names for expr:, and there is none", key_span(node, "let")
+                "let binds names for expr:, and there is none", node.place("let")
             )
         over = Over(written.over) if written.over else Over.AFTER
         if id_ is None and over is Over.BEFORE:
-            self.known.problems.add("there is no ledger before the load", key_span(node, "over"))
+            self.known.problems.add("there is no ledger before the load", node.place("over"))
         elif over is Over.DURING and id_ not in self.known.sampled:
             hint = "add during: {every: 500ms} to the endpoint"
             self.known.need_samples(node, hint if id_ else "there is one ledger, after the load")
         once = self.known.has_load and id_ in self.known.once
         if once and over is Over.BEFORE:
             message = "`over: before` looks before the load; `read: last` looks after it only"
-            self.known.problems.add(message, key_span(node, "over"))
+            self.known.problems.add(message, node.place("over"))
         around = Surroundings(self.known.has_load, on_ledger=id_ is None, over=over, once=once)
         asked = condition(written, node, around, self.known.problems)
         if not asked:

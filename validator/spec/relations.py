@@ -16,9 +16,8 @@ from validator.measures import MEASURES
 from validator.predicates import PREDICATES
 from validator.registry import suggest
 from validator.source import Node
-from validator.span import Span
 from validator.spec.assertion_keys import Assertion as AssertionBlock
-from validator.spec.known import Known, key_span, value_span
+from validator.spec.known import Known
 from validator.spec.model import About, Binding, ExprAssertion, Over
 
 
@@ -34,7 +33,7 @@ def relation(
     try:
         expression = compile_expression(written.expr)
     except ExpressionError as error:
-        known.problems.add(f"expr: {error}", _inside(text_node.span, error.at), error.hint)
+        known.problems.add(f"expr: {error}", text_node.span.inside(error.at), error.hint)
         return None
     bindings = tuple(_bindings(known, written, node, id_))
     _check_terms(known, expression, dict(bindings), node, about.load)
@@ -49,18 +48,18 @@ def _over(
     over = Over(written.over) if written.over else Over.AFTER
     if over is Over.BEFORE:
         hint = "write before(x) in the expression"
-        known.problems.add("`over: before` does not go with expr:", key_span(node, "over"), hint)
+        known.problems.add("`over: before` does not go with expr:", node.place("over"), hint)
     elif over is Over.DURING:
         asked = {binding.endpoint for _, binding in bindings}
         if len(asked) > 1:
             known.problems.add(
                 f"`over: during` asks the samples of one endpoint, and these are of"
                 f" {', '.join(sorted(asked))}",
-                key_span(node, "over"),
+                node.place("over"),
                 "no two endpoints are read at the same instant",
             )
         elif not asked:
-            known.problems.add("`over: during` needs a name bound by let:", key_span(node, "over"))
+            known.problems.add("`over: during` needs a name bound by let:", node.place("over"))
         elif not asked <= known.sampled:
             known.need_samples(node, "add during: {every: 500ms} to the endpoint")
     return over
@@ -104,7 +103,7 @@ def _endpoint(known: Known, name: str, id_: str | None, member: Node) -> str | N
 def _check_terms(
     known: Known, expression: Expression, bound: dict[str, Binding], node: Node, load: str
 ) -> None:
-    declared, span = node.at("let"), value_span(node, "expr")
+    declared, span = node.at("let"), (node.at("expr") or node).span
     names = [*declared.value] if declared and isinstance(declared.value, dict) else [*bound]
     for term in expression.terms:
         if term.name == "load":
@@ -153,9 +152,3 @@ def _no_name(name: str) -> str:
     return (
         "" if name.isidentifier() else "a name is letters, digits and '_', and begins with no digit"
     )
-
-
-def _inside(span: Span, at: int) -> Span:
-    if span.line != span.end_line or span.column + at >= span.end_column:
-        return span
-    return Span(span.file, span.line, span.column + at, span.line, span.end_column)
