@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from validator import duration
 from validator.reference import Reference, did_you_mean
-from validator.registry import suggest
+from validator.registry import near
 from validator.values import Json, brief, is_number, kind
 
 
@@ -209,9 +209,7 @@ def _word_meant(word: str, choices: tuple[str, ...]) -> str:
     several = [part.strip() for part in word.split("|")]
     if len(several) > 1 and all(part in choices for part in several):
         return f"write [{', '.join(brief(w) if w == 'null' else w for w in several)}]"
-    other = _TYPES.get(word.lower(), "")
-    close = suggest(other if other in choices else word, choices, "words")
-    return close if close.startswith("did") else ""  # which there are is said already
+    return near(word, choices, _TYPES)  # which there are is said already
 
 
 def one_of(choices: tuple[str, ...], noun: str) -> Form:

@@ -16,7 +16,7 @@ from validator.drivers import DRIVERS
 from validator.errors import UsageError
 from validator.measures import MEASURES
 from validator.predicates import PREDICATES
-from validator.registry import Registry, suggest
+from validator.registry import Registry, near
 from validator.reporters import REPORTERS
 from validator.spec import assertion_keys, foreign, load_keys, written
 from validator.spec.explanations import model_at
@@ -137,8 +137,7 @@ def _unknown(name: str, everything: Entries) -> str:
     meant = PREDICATES.meant_by(name) or MEASURES.meant_by(name) or foreign.anywhere(name)
     known = {entry for entries in everything.values() for entry in entries}
     known |= {entry.rpartition(".")[2] for entry in known}
-    hint = f"did you mean {meant!r}?" if meant else suggest(name, known, "")
-    if hint.startswith("did"):
+    if hint := f"did you mean {meant!r}?" if meant else near(name, known):
         return f"nothing is called {name!r}: {hint}"
     listed = [f"  {heading}  {', '.join(entries)}" for heading, entries in _listed().items()]
     return "\n".join([f"nothing is called {name!r}; what there is:", *listed])

@@ -201,8 +201,7 @@ def unknown_field(keys: Sequence[str | int]) -> tuple[str, str] | None:
         if not isinstance(here, dict):
             return str(key), "that is a number, and has no fields"
         if key not in here:
-            other = "" if at else _ELSEWHERE.get(str(key), "")
-            return str(key), suggest(other or str(key), here, "fields")
+            return str(key), suggest(str(key), here, "fields", {} if at else _ELSEWHERE)
         if key in _BY_NAME:
             return _unknown_class(keys[at + 1 :]) if key == "outcomes" else None
         here = here[str(key)]

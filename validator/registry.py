@@ -57,13 +57,21 @@ class Registry(Mapping[str, T], Generic[T]):
         return len(self._items)
 
 
-def suggest(name: str, known: Iterable[str], noun: str) -> str:
-    """Say what *name* may have been meant to be."""
+def suggest(name: str, known: Iterable[str], noun: str, elsewhere: Mapping[str, str] = {}) -> str:
+    """Say what *name* may have been meant to be, as `near` does, or which names are *known*."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    if close:
-        return f"did you mean {close[0]!r}?"
-    return f"known {noun}: {', '.join(names)}"
+    return near(name, names, elsewhere) or f"known {noun}: {', '.join(names)}"
+
+
+def near(name: str, known: Iterable[str], elsewhere: Mapping[str, str] = {}) -> str:
+    """Say what *name* may have been meant to be; nothing when nobody can tell.
+
+    *elsewhere* has, in lower case, what others write, and what of it is written here.
+    """
+    names = sorted(known)
+    other = elsewhere.get(name.lower(), "")
+    close = difflib.get_close_matches(other if other in names else name, names, n=1)
+    return f"did you mean {close[0]!r}?" if close else ""
 
 
 def import_siblings(package: str, path: Iterable[str]) -> None:

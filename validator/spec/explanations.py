@@ -15,7 +15,7 @@ from validator.errors import Problems
 from validator.measures import MEASURES
 from validator.predicates import PREDICATES
 from validator.reference import Reference, did_you_mean, likely
-from validator.registry import suggest
+from validator.registry import near, suggest
 from validator.source import Node, scalar
 from validator.spec import foreign
 from validator.spec.assertion_keys import Condition
@@ -109,8 +109,7 @@ def _known(name: str, model: type[Written] | None) -> str:
         return hint
     if name.isdecimal():
         return "a number is written without commas"
-    near = suggest(name, keys, "")
-    return near if near.startswith("did") else _CONDITIONS
+    return near(name, keys) or _CONDITIONS
 
 
 def _meant(other: str, keys: list[str]) -> str:

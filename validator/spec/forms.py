@@ -16,7 +16,7 @@ from pydantic_core import CoreSchema, core_schema
 from validator import duration
 from validator.arguments import NUMBER, ArgumentError, wrong
 from validator.query import Query, compiled
-from validator.registry import suggest
+from validator.registry import near
 from validator.selector import Selector, compiled_selector
 from validator.size import size
 from validator.source import Node
@@ -100,6 +100,7 @@ class OneOrMore:
 UNSET: Any = None
 """The default of a key that was not given. A key given as null is a mistake of its own."""
 _HOST = r"(\[[0-9a-fA-F:.]+\]|[^\s/:?#@]+)(?::(\d+))?"
+"""The host of a URL and its port, as groups."""
 
 
 def _text(value: Any) -> str:
@@ -328,17 +329,11 @@ Command: TypeAlias = Annotated[
 
 def _word(value: Any, words: tuple[str, ...]) -> str:
     if value not in words or not isinstance(value, str):
-        hint = _word_meant(value, words) if isinstance(value, str) else ""
+        hint = near(value, words, WORDS) if isinstance(value, str) else ""
         known = f"one of {', '.join(words)}" if len(words) > 1 else words[0]
         found = "nothing" if value is None else f"{kind(value)} {brief(value)}"
         raise ArgumentError(f"expected {known}; found {found}", hint)
     return value
-
-
-def _word_meant(word: str, words: tuple[str, ...]) -> str:
-    other = WORDS.get(word.lower(), "")
-    close = suggest(other if other in words else word, words, "words")
-    return close if close.startswith("did") else ""
 
 
 def one_of(*keys: str) -> ConfigDict:
