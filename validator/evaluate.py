@@ -11,6 +11,7 @@ from validator.decidability import excuse
 from validator.judgement import answer, asks_change, first_bad
 from validator.ledger import look, lost
 from validator.query import Match, Query
+from validator.records.load import failures
 from validator.records.observation import Observations, Snapshot, Unreadable
 from validator.records.recording import Round
 from validator.records.verdict import (
@@ -140,18 +141,10 @@ class Judge:
 
     def _failures(self) -> str:
         """Say how requests failed: the classes, and of each the first that was said."""
-        if not isinstance(self.view.ledger, dict):
-            return ""
-        outcomes, errors = self.view.ledger.get("outcomes"), self.view.ledger.get("errors")
-        if not isinstance(outcomes, dict) or not isinstance(errors, dict):
-            return ""
-        said = []
-        for outcome, count in outcomes.items():
-            examples = errors.get(outcome)
-            if outcome != "ok" and count:
-                example = f" ({examples[0]})" if isinstance(examples, list) and examples else ""
-                said.append(f"{count} × {outcome}{example}")
-        return ", ".join(said)
+        return ", ".join(
+            f"{count} × {outcome}{said and f' ({said})'}"
+            for outcome, count, said in failures(self.view.ledger)
+        )
 
     def about(self, assertion: Assertion) -> Verdict:
         """Decide an assertion about an endpoint or several."""

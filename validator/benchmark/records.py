@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-from validator.records.load import OK
+from validator.records.load import failures
 from validator.values import Json, Number, is_number, show
 
 Ledger: TypeAlias = "Mapping[str, Json]"
@@ -109,14 +109,10 @@ def failed(ledgers: Sequence[Ledger]) -> dict[str, tuple[int, str]]:
     counts: Counter[str] = Counter()
     details: dict[str, str] = {}
     for ledger in ledgers:
-        outcomes, errors = ledger.get("outcomes"), ledger.get("errors")
-        for name, count in outcomes.items() if isinstance(outcomes, dict) else ():
-            if name != OK and is_number(count) and count:
-                counts[name] += int(count)
-                said = errors.get(name) if isinstance(errors, dict) else None
-                if isinstance(said, list) and said:
-                    details.setdefault(name, f" ({said[0]})")
-    return {name: (n, f"{name}{details.get(name, '')}") for name, n in counts.most_common()}
+        for name, count, said in failures(ledger):
+            counts[name] += int(count)
+            details[name] = details.get(name) or (said and f" ({said})")
+    return {name: (n, f"{name}{details[name]}") for name, n in counts.most_common()}
 
 
 def spread(values: Sequence[float]) -> float | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from validator.values import Json, Number, is_number
 
 if TYPE_CHECKING:
     from validator.records.tally import Tally
@@ -162,3 +164,17 @@ class LoadResult:
     """How many sent the load."""
     lost: tuple[str, ...] = ()
     """Which shares of the load did not come home, and why; what they sent is in no sum."""
+
+
+def failures(ledger: Mapping[str, Json] | Json) -> Iterator[tuple[str, Number, str]]:
+    """Yield how requests failed by a *ledger*: the outcome, how often, and an example if any.
+
+    Those that were cut off on purpose are among them.
+    """
+    outcomes, errors = (
+        ledger.get(name) if isinstance(ledger, Mapping) else None for name in ("outcomes", "errors")
+    )
+    for outcome, count in outcomes.items() if isinstance(outcomes, dict) else ():
+        if outcome != OK and is_number(count) and count:
+            said = errors.get(outcome) if isinstance(errors, dict) else None
+            yield outcome, count, str(said[0]) if isinstance(said, list) and said else ""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from validator.records.chart import Chart, Form
+from validator.records.load import CANCELLED, failures
 from validator.values import Number, brief, is_number, printable, show
 
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -49,16 +50,11 @@ def request_lines(ledger: dict[str, Any]) -> list[str]:
     lines = [first, averages, *([f"Spread    {', '.join(spread)}"] if spread else [])]
     if goodput := _part(ledger, "goodput"):
         lines.append(f"Goodput   {_goodput(goodput, sent)}")
-    for outcome, count in _part(ledger, "outcomes").items():
-        if outcome == "cancelled":
+    for outcome, count, said in failures(ledger):
+        if outcome == CANCELLED:
             lines.append(f"Cancelled {brief(count)} in the middle, as the spec says")
-        elif outcome != "ok":
-            examples = _at(ledger, "errors", outcome)
-            example = (
-                f": {printable(str(examples[0]))}"
-                if isinstance(examples, list) and examples
-                else ""
-            )
+        else:
+            example = said and f": {printable(said)}"
             lines.append(f"Failed    {brief(count)} × {printable(outcome)}{example}")
     return lines
 

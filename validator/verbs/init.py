@@ -266,16 +266,15 @@ def _look(
 def _check_load(ledger: Json) -> None:
     """Refuse to draft from a load that failed: what it should have moved nobody knows."""
     from validator.drafting.looking import LookingError
+    from validator.records.load import failures
 
     if not isinstance(ledger, dict):
         raise LookingError("the load was not sent")
-    sent, good, errors = ledger.get("sent"), ledger.get("ok"), ledger.get("errors")
+    sent, good = ledger.get("sent"), ledger.get("ok")
     if sent != good or not good:
-        said = ""
-        for name, examples in errors.items() if isinstance(errors, dict) else ():
-            example = f" ({examples[0]})" if isinstance(examples, list) and examples else ""
-            said += f"; {name}{example}"
-        raise LookingError(f"only {good} of {sent} requests of the load succeeded{said}")
+        ways = [f"{name}{said and f' ({said})'}" for name, _, said in failures(ledger)]
+        told = [f"only {good} of {sent} requests of the load succeeded", *ways]
+        raise LookingError("; ".join(told))
 
 
 def _tell(
