@@ -204,13 +204,12 @@ def done(command: Command, folder: Path, url: str) -> Done:
 
 def finished(words: list[str], folder: Path) -> Done:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    inherited = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
     process = subprocess.run(
         words,
         capture_output=True,
         text=True,
         cwd=folder,
-        env={**inherited, "PATH": path, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)},
         timeout=60,
         check=False,
     )

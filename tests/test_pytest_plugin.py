@@ -49,7 +49,7 @@ def run_pytest(folder: Path, url: str, *words: str) -> tuple[int, str]:
         capture_output=True,
         text=True,
         cwd=folder,
-        env=environment(FAKEAI_URL=url, PYTHONWARNINGS="", PYTEST_ADDOPTS="", COLUMNS="150"),
+        env=environment(FAKEAI_URL=url, PYTHONWARNINGS="", COLUMNS="150"),
         timeout=120,
         check=False,
     )

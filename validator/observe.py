@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from validator.decoders import ACCEPT, DECODERS
 from validator.errors import ProbeError
 from validator.probes.base import Probe
-from validator.probes.http import HttpProbe, Session, session
+from validator.probes.http import HttpProbe, Session, session, whole_url
 from validator.probes.websocket import WebSocketProbe
 from validator.records.observation import Payload, Settled, Snapshot, Unreadable
 from validator.spec.model import Endpoint, Settle, Target
@@ -109,9 +109,8 @@ class Observer:
 
     def _probe(self, endpoint: Endpoint, within: float | None) -> Probe:
         # By lower case: what an endpoint says about a header replaces what the target says.
-        whole = not endpoint.path.startswith("/")
-        url = endpoint.path if whole else self.target.url + endpoint.path
-        here = not whole or urlsplit(url).hostname == urlsplit(self.target.url).hostname
+        url = whole_url(self.target.url, endpoint.path)
+        here = urlsplit(url).hostname == urlsplit(self.target.url).hostname
         headers = {
             name.lower(): (name, value)
             for name, value in (

@@ -17,7 +17,7 @@ from validator.drafting.spots import metrics, spots, still
 from validator.drafting.writing import Frame, quoted, spec_text
 from validator.errors import ProbeError, UsageError, ValidatorError
 from validator.page import in_quotes
-from validator.probes.http import HttpProbe, session
+from validator.probes.http import HttpProbe, session, whole_url
 from validator.records.recording import Recording
 from validator.values import printable
 
@@ -41,7 +41,7 @@ class Place:
 
     def url(self, path: str) -> str:
         """Return the whole URL of one of the paths."""
-        return self.base + path if path.startswith("/") else path
+        return whole_url(self.base, path)
 
 
 def placed(urls: Sequence[str], target: str | None = None) -> Place:

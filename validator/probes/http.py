@@ -215,6 +215,11 @@ def _check_redirect(here: httpx.URL, there: httpx.URL, location: str, seen: set[
         )
 
 
+def whole_url(base: str, place: str) -> str:
+    """Return the URL of a page: *place* is its path on *base*, or a whole URL already."""
+    return base + place if place.startswith("/") else place
+
+
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port  # httpx leaves a scheme's own port out
 

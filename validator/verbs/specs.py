@@ -27,13 +27,15 @@ def loaded(paths: Sequence[Path], flags: Flags, url: str | None) -> list[Spec]:
     specs: list[Spec] = []
     found: list[SpecProblems] = []
     gc.disable()  # specs stay to the end: to look for cycles in them would cost a tenth of this
-    for path in paths:
-        try:
-            specs.append(load(path, flags, url))
-        except SpecProblems as problems:
-            found.append(problems)
-    gc.freeze()
-    gc.enable()
+    try:
+        for path in paths:
+            try:
+                specs.append(load(path, flags, url))
+            except SpecProblems as problems:
+                found.append(problems)
+    finally:
+        gc.freeze()
+        gc.enable()
     if found:
         everything = tuple(p for one in found for p in one.problems)
         raise SpecProblems(everything, {k: v for one in found for k, v in one.sources.items()})

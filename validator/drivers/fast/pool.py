@@ -65,7 +65,7 @@ class Pool:
         if self._keeps is False:
             conversation.close()
         elif conversation.link is not None:
-            if not self._idle:
+            if self._keeps is None and not self._idle:
                 self._since = self._clock()
             self._idle.append(conversation)
 
